@@ -1,0 +1,131 @@
+// swift-tools-version: 6.3
+
+import PackageDescription
+
+/// One set of rules for every Swift target: the language of 7, today.
+let house: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableUpcomingFeature("InferIsolatedConformances"),
+  .enableUpcomingFeature("ImmutableWeakCaptures"),
+  .enableExperimentalFeature("Lifetimes"),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "skein",
+  products: [
+    .executable(name: "ztunnel", targets: ["ZTunnel"]),
+    .executable(name: "node-agent", targets: ["NodeAgent"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+    .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // MARK: Pure: values in, decisions out
+    .target(name: "MeshModel", swiftSettings: house),
+    .target(name: "HBONE", dependencies: ["MeshModel"], swiftSettings: house),
+    .target(name: "Identity", dependencies: ["MeshModel"], swiftSettings: house),
+    .target(name: "MeshCompiler", dependencies: ["MeshModel"], swiftSettings: house),
+    .target(name: "AgentProtocol", dependencies: ["MeshModel"], swiftSettings: house),
+
+    // MARK: C: shims and shared layouts
+    .target(name: "CLinux"),
+    .target(name: "CBPF", linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf")]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+
+    // MARK: Edges: one per outside thing
+    .target(name: "Linux", dependencies: ["CLinux", "MeshModel"], swiftSettings: house),
+    .target(
+      name: "TLS", dependencies: ["COpenSSL", "Linux", "MeshModel", "Identity"],
+      swiftSettings: house),
+    .target(
+      name: "Redirect", dependencies: ["CBPF", "Linux", "MeshModel"], swiftSettings: house),
+    .target(
+      name: "Manifests",
+      dependencies: ["Linux", "MeshCompiler", "MeshModel", .product(name: "Yams", package: "Yams")],
+      swiftSettings: house),
+    .target(
+      name: "CertificateAuthority",
+      dependencies: [
+        "Identity", "MeshModel",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "SwiftASN1", package: "swift-asn1"),
+        .product(name: "X509", package: "swift-certificates"),
+      ],
+      swiftSettings: house),
+
+    // MARK: Programs: wiring only
+    .executableTarget(
+      name: "ZTunnel",
+      dependencies: ["AgentProtocol", "HBONE", "Identity", "Linux", "MeshModel", "TLS"],
+      swiftSettings: house),
+    .executableTarget(
+      name: "NodeAgent",
+      dependencies: [
+        "AgentProtocol", "CertificateAuthority", "Identity", "Linux", "Manifests", "MeshCompiler",
+        "MeshModel", "Redirect",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: house),
+
+    // MARK: Tests
+    .systemLibrary(
+      name: "CNGHTTP2", path: "Tests/CNGHTTP2", pkgConfig: "libnghttp2",
+      providers: [.apt(["libnghttp2-dev"])]),
+    .testTarget(name: "MeshModelTests", dependencies: ["MeshModel"], swiftSettings: house),
+    .testTarget(
+      name: "HBONETests", dependencies: ["CNGHTTP2", "HBONE", "MeshModel"], swiftSettings: house),
+    .testTarget(
+      name: "IdentityTests", dependencies: ["Identity", "MeshModel"], swiftSettings: house),
+    .testTarget(
+      name: "MeshCompilerTests", dependencies: ["MeshCompiler", "MeshModel"], swiftSettings: house),
+    .testTarget(
+      name: "AgentProtocolTests", dependencies: ["AgentProtocol", "MeshModel"],
+      swiftSettings: house),
+    .testTarget(name: "LinuxTests", dependencies: ["Linux", "MeshModel"], swiftSettings: house),
+    .testTarget(
+      name: "TLSTests",
+      dependencies: ["CertificateAuthority", "Identity", "Linux", "MeshModel", "TLS"],
+      swiftSettings: house),
+    .testTarget(
+      name: "RedirectTests", dependencies: ["CBPF", "Linux", "MeshModel", "Redirect"],
+      swiftSettings: house),
+    .testTarget(
+      name: "ManifestsTests", dependencies: ["Linux", "Manifests", "MeshCompiler", "MeshModel"],
+      swiftSettings: house),
+    .testTarget(
+      name: "CertificateAuthorityTests",
+      dependencies: ["CertificateAuthority", "Identity", "MeshModel"], swiftSettings: house),
+    .testTarget(
+      name: "ZTunnelTests",
+      dependencies: ["AgentProtocol", "HBONE", "Linux", "MeshModel", "TLS", "ZTunnel"],
+      swiftSettings: house),
+    .testTarget(
+      name: "NodeAgentTests", dependencies: ["AgentProtocol", "MeshModel", "NodeAgent"],
+      swiftSettings: house),
+    .testTarget(
+      name: "NodeTests", dependencies: ["Linux", "MeshModel", "Redirect"], swiftSettings: house),
+    .testTarget(name: "HouseTests", swiftSettings: house),
+  ]
+)

@@ -1,0 +1,43 @@
+/// A block of addresses: those that share the first `prefixLength` bits with `base`.
+public struct CIDR: Hashable, Sendable {
+  public let base: IPAddress
+  public let prefixLength: Int
+
+  /// Nil when the prefix is longer than the address.
+  public init?(base: IPAddress, prefixLength: Int) {
+    guard prefixLength >= 0, prefixLength <= (base.isIPv4 ? 32 : 128) else { return nil }
+    self.base = base
+    self.prefixLength = prefixLength
+  }
+
+  public func contains(_ address: IPAddress) -> Bool {
+    switch (base, address) {
+    case (.v4(let a), .v4(let b)):
+      return prefixLength == 0 || (a ^ b) >> (32 - prefixLength) == 0
+    case (.v6(let aHigh, let aLow), .v6(let bHigh, let bLow)):
+      if prefixLength == 0 { return true }
+      if prefixLength <= 64 { return (aHigh ^ bHigh) >> (64 - prefixLength) == 0 }
+      return aHigh == bHigh && (aLow ^ bLow) >> (128 - prefixLength) == 0
+    case (.v4, .v6), (.v6, .v4):
+      return false
+    }
+  }
+}
+
+extension CIDR: CustomStringConvertible, LosslessStringConvertible {
+  /// Reads `10.0.0.0/8`, `fd00::/8`, or a single address, which stands for its full length.
+  public init?(_ text: String) {
+    let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let first = parts.first, let base = IPAddress(String(first)) else { return nil }
+    guard parts.count == 2 else {
+      self.init(base: base, prefixLength: base.isIPv4 ? 32 : 128)
+      return
+    }
+    guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(parts[1]) else {
+      return nil
+    }
+    self.init(base: base, prefixLength: length)
+  }
+
+  public var description: String { "\(base)/\(prefixLength)" }
+}

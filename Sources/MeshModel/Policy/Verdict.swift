@@ -1,0 +1,70 @@
+/// The facts about one connection that a policy may ask for.
+public struct ConnectionFacts: Hashable, Sendable {
+  /// The proven identity; nil for plaintext.
+  public var source: SPIFFEID?
+  public var sourceIP: IPAddress
+  /// The pod address dialled.
+  public var destinationIP: IPAddress
+  /// The port the application listens on, never 15008 nor the service port.
+  public var destinationPort: UInt16
+
+  public init(
+    source: SPIFFEID?, sourceIP: IPAddress, destinationIP: IPAddress, destinationPort: UInt16
+  ) {
+    self.source = source
+    self.sourceIP = sourceIP
+    self.destinationIP = destinationIP
+    self.destinationPort = destinationPort
+  }
+}
+
+/// Whether a connection may pass, and which rule said so.
+public enum Verdict: Hashable, Sendable {
+  case allow(because: Allowance)
+  case deny(because: Denial)
+
+  public enum Allowance: Hashable, Sendable {
+    case noPolicy
+    case matched(policy: PolicyKey, rule: Int)
+  }
+
+  public enum Denial: Hashable, Sendable {
+    /// A DENY policy's rule, counted from 0, matched.
+    case matched(policy: PolicyKey, rule: Int)
+    /// ALLOW policies apply and none matched; the nearest one and what it missed.
+    case noAllowMatched(nearest: NearMiss?)
+    /// The workload lists a policy that has not arrived.
+    case missingPolicy(PolicyKey)
+    /// The workload itself is unknown here.
+    case unknownWorkload
+  }
+}
+
+/// The ALLOW rule that came closest, and the first field that failed in it.
+public struct NearMiss: Hashable, Sendable {
+  public var policy: PolicyKey
+  public var rule: Int
+  /// The field as the user writes it: `principals`, `notPorts`, …; empty when the policy has no rule.
+  public var field: String
+  public var expected: String
+  public var actual: String
+
+  public init(policy: PolicyKey, rule: Int, field: String, expected: String, actual: String) {
+    self.policy = policy
+    self.rule = rule
+    self.field = field
+    self.expected = expected
+    self.actual = actual
+  }
+}
+
+/// A dry-run policy that would have changed the answer.
+public struct DryRunMatch: Hashable, Sendable {
+  public var policy: PolicyKey
+  public var action: AuthorizationPolicy.Action
+
+  public init(policy: PolicyKey, action: AuthorizationPolicy.Action) {
+    self.policy = policy
+    self.action = action
+  }
+}
