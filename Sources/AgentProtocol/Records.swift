@@ -54,6 +54,8 @@ public struct ConnectionRecord: Hashable, Sendable {
   public var flag: ResponseFlag
   /// Why it ended, for an operator; empty while live and on a clean end.
   public var reason: String
+  /// Dry-run policies that would have answered otherwise.
+  public var dryRunMatches: [DryRunMatch]
 
   public init(id: UInt64, direction: Direction, source: SocketAddress, opened: WallTime) {
     self.id = id
@@ -74,6 +76,7 @@ public struct ConnectionRecord: Hashable, Sendable {
     sentBytes = 0
     flag = .none
     reason = ""
+    dryRunMatches = []
   }
 }
 
@@ -91,6 +94,8 @@ public struct Refusal: Hashable, Sendable {
   public var cause: Cause
   /// True when a live connection was cut because something changed.
   public var endedLiveConnection: Bool
+  /// Uid of the pod on this node that the record speaks for; empty when none is known.
+  public var podUID: String
 
   public enum Cause: Hashable, Sendable {
     /// This side's policy said no.
@@ -104,7 +109,7 @@ public struct Refusal: Hashable, Sendable {
   public init(
     id: UInt64, direction: Direction, at: WallTime, generation: UInt64,
     sourceIdentity: SPIFFEID?, destinationIdentity: SPIFFEID?, source: SocketAddress,
-    destination: SocketAddress, cause: Cause, endedLiveConnection: Bool = false
+    destination: SocketAddress, cause: Cause, endedLiveConnection: Bool = false, podUID: String = ""
   ) {
     self.id = id
     self.direction = direction
@@ -116,6 +121,7 @@ public struct Refusal: Hashable, Sendable {
     self.destination = destination
     self.cause = cause
     self.endedLiveConnection = endedLiveConnection
+    self.podUID = podUID
   }
 }
 
@@ -144,6 +150,10 @@ public struct Summary: Hashable, Sendable {
   public var tunnelConnections: UInt64 = 0
   public var residentBytes: UInt64 = 0
   public var openDescriptors: UInt32 = 0
+  /// Workers that did not answer in time; what they hold is missing from this answer.
+  public var silentWorkers: UInt32 = 0
+  /// Records not sent because the agent was away or slow, since start.
+  public var droppedRecords: UInt64 = 0
   public var isDraining = false
 
   public init() {}

@@ -1,0 +1,13 @@
+/// The bounds of a message; a sender stays within them, a receiver refuses what does not.
+public enum Limit {
+  /// Largest payload of one frame, in bytes.
+  public static let payloadBytes = 16 * 1_024 * 1_024
+  /// Longest text, in UTF-8 bytes. A writer cuts longer text at a character.
+  public static let textBytes = 65_536
+  /// Longest byte string (a certificate, a request), in bytes.
+  public static let blobBytes = 65_536
+  /// Most elements of one list.
+  public static let listElements = 1_000_000
+  /// Most records one inspection answers with, so that it always fits a frame.
+  public static let inspectionRecords = 10_000
+}
