@@ -11,14 +11,16 @@ public struct Instant: Hashable, Comparable, Sendable {
 
   public static func + (instant: Self, duration: Duration) -> Self {
     let (seconds, attoseconds) = duration.components
-    precondition(seconds >= 0 && attoseconds >= 0, "an instant only moves forward, not by \(duration)")
+    precondition(
+      seconds >= 0 && attoseconds >= 0, "an instant only moves forward, not by \(duration)")
     let added = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds) / 1_000_000_000
     return Self(nanoseconds: instant.nanoseconds + added)
   }
 
   /// The time from `earlier` to here; zero when `earlier` is in fact later.
   public func since(_ earlier: Self) -> Duration {
-    .nanoseconds(Int64(clamping: nanoseconds > earlier.nanoseconds ? nanoseconds - earlier.nanoseconds : 0))
+    .nanoseconds(
+      Int64(clamping: nanoseconds > earlier.nanoseconds ? nanoseconds - earlier.nanoseconds : 0))
   }
 }
 

@@ -33,7 +33,8 @@ extension CIDR: CustomStringConvertible, LosslessStringConvertible {
       self.init(base: base, prefixLength: base.isIPv4 ? 32 : 128)
       return
     }
-    guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(parts[1]) else {
+    guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(parts[1])
+    else {
       return nil
     }
     self.init(base: base, prefixLength: length)

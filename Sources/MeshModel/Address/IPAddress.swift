@@ -6,7 +6,8 @@ public enum IPAddress: Hashable, Sendable {
   case v6(high: UInt64, low: UInt64)
 
   public static func v6Normalised(high: UInt64, low: UInt64) -> IPAddress {
-    high == 0 && low >> 32 == 0xffff ? .v4(UInt32(truncatingIfNeeded: low)) : .v6(high: high, low: low)
+    high == 0 && low >> 32 == 0xffff
+      ? .v4(UInt32(truncatingIfNeeded: low)) : .v6(high: high, low: low)
   }
 
   /// Reads four or sixteen bytes in network order; nil for any other count.
@@ -73,7 +74,9 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
     case .v4:
       return bytes.map(String.init).joined(separator: ".")
     case .v6(let high, let low):
-      let groups = (0..<8).map { UInt16(truncatingIfNeeded: ($0 < 4 ? high : low) >> (48 - 16 * ($0 % 4))) }
+      let groups = (0..<8).map {
+        UInt16(truncatingIfNeeded: ($0 < 4 ? high : low) >> (48 - 16 * ($0 % 4)))
+      }
       return IPAddress.compressed(groups)
     }
   }
@@ -95,12 +98,14 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
   private init?(parsingV6 text: String) {
     guard text.utf8.count <= 45 else { return nil }
     let halves = text.split(separator: "::", omittingEmptySubsequences: false)
-    guard halves.count <= 2, let front = IPAddress.groups(halves[0], isLast: halves.count == 1) else {
+    guard halves.count <= 2, let front = IPAddress.groups(halves[0], isLast: halves.count == 1)
+    else {
       return nil
     }
     var groups = front
     if halves.count == 2 {
-      guard let back = IPAddress.groups(halves[1], isLast: true), front.count + back.count <= 7 else {
+      guard let back = IPAddress.groups(halves[1], isLast: true), front.count + back.count <= 7
+      else {
         return nil
       }
       groups += [UInt16](repeating: 0, count: 8 - front.count - back.count) + back

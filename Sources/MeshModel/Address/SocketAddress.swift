@@ -14,11 +14,14 @@ extension SocketAddress: CustomStringConvertible, LosslessStringConvertible {
   public init?(_ text: String) {
     guard let colon = text.lastIndex(of: ":") else { return nil }
     let digits = text[text.index(after: colon)...]
-    guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(digits), port > 0
+    guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(digits),
+      port > 0
     else { return nil }
     let host = text[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]") {
-      guard let ip = IPAddress(String(host.dropFirst().dropLast())), host.contains(":") else { return nil }
+      guard let ip = IPAddress(String(host.dropFirst().dropLast())), host.contains(":") else {
+        return nil
+      }
       self.init(ip: ip, port: port)
     } else {
       guard !host.contains(":"), let ip = IPAddress(String(host)) else { return nil }

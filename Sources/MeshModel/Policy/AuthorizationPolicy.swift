@@ -9,6 +9,12 @@ public struct PolicyKey: Hashable, Sendable {
   }
 }
 
+extension PolicyKey: Comparable {
+  public static func < (a: Self, b: Self) -> Bool {
+    (a.namespace, a.name) < (b.namespace, b.name)
+  }
+}
+
 extension PolicyKey: CustomStringConvertible {
   public var description: String { "\(namespace)/\(name)" }
 }

@@ -62,9 +62,56 @@ public struct NearMiss: Hashable, Sendable {
 public struct DryRunMatch: Hashable, Sendable {
   public var policy: PolicyKey
   public var action: AuthorizationPolicy.Action
+  /// The answer it would have given; an ALLOW that matches nothing else turns a yes into a no.
+  public var wouldAllow: Bool
 
-  public init(policy: PolicyKey, action: AuthorizationPolicy.Action) {
+  public init(policy: PolicyKey, action: AuthorizationPolicy.Action, wouldAllow: Bool) {
     self.policy = policy
     self.action = action
+    self.wouldAllow = wouldAllow
+  }
+}
+
+extension Verdict {
+  public var isAllowed: Bool {
+    switch self {
+    case .allow: true
+    case .deny: false
+    }
+  }
+}
+
+extension Verdict: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .allow(.noPolicy): "allowed: no ALLOW policy applies and no DENY policy matches"
+    case .allow(.matched(let policy, let rule)): "allowed by policy \(policy), rule \(rule)"
+    case .deny(let denial): "denied: \(denial)"
+    }
+  }
+}
+
+extension Verdict.Denial: CustomStringConvertible {
+  /// One line for an operator, and for the peer that was refused.
+  public var description: String {
+    switch self {
+    case .matched(let policy, let rule):
+      "DENY policy \(policy), rule \(rule), matches"
+    case .noAllowMatched(let nearest?):
+      "no ALLOW policy matches; nearest is \(nearest)"
+    case .noAllowMatched(nil):
+      "no ALLOW policy matches"
+    case .missingPolicy(let policy):
+      "policy \(policy) is attached to the workload but has not arrived"
+    case .unknownWorkload:
+      "the destination workload is not known here"
+    }
+  }
+}
+
+extension NearMiss: CustomStringConvertible {
+  public var description: String {
+    let missed = field.isEmpty ? "" : "\(field): "
+    return "\(policy), rule \(rule): \(missed)wanted \(expected), got \(actual)"
   }
 }

@@ -10,11 +10,19 @@ public struct ServiceKey: Hashable, Sendable {
   }
 }
 
+extension ServiceKey: Comparable {
+  public static func < (a: Self, b: Self) -> Bool {
+    (a.namespace, a.hostname) < (b.namespace, b.hostname)
+  }
+}
+
 extension ServiceKey: CustomStringConvertible {
   public var description: String { "\(namespace)/\(hostname)" }
 }
 
-/// A name and virtual addresses over workloads. Its endpoints are the workloads that list it.
+/// A name and virtual addresses over workloads.
+///
+/// Its endpoints are the workloads that list it.
 public struct Service: Hashable, Sendable {
   public enum HealthPolicy: UInt8, Hashable, Sendable {
     case onlyHealthy = 0

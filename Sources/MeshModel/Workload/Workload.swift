@@ -60,7 +60,9 @@ public struct Workload: Hashable, Sendable {
   }
 }
 
-/// Where a service port ends on one workload. A target of 0 means: not served here.
+/// Where a service port ends on one workload.
+///
+/// A target of 0 means: not served here.
 public struct PortMapping: Hashable, Sendable {
   public var servicePort: UInt16
   public var targetPort: UInt16

@@ -1,3 +1,10 @@
+// The mesh as plain values, and the decisions over them.
+//
+// In go addresses, identities, workloads, services and policies of one generation; out come
+// verdicts (`ConnectionFacts.verdict`), routes (`MeshIndex.plan`) and the difference between two
+// generations (`Model.change`, `MeshIndex.changedPolicyScope`).
+// Never here: a clock, randomness, a file, a socket, a lock.
+
 /// Everything a node knows of the mesh, as one generation.
 ///
 /// A value: a new generation replaces the old one whole, so no reader sees half a change.
@@ -18,7 +25,9 @@ public struct Model: Hashable, Sendable {
   }
 }
 
-/// What turns one generation into the next. Removals come first, then upserts.
+/// What turns one generation into the next.
+///
+/// Removals come first, then upserts.
 public struct ModelChange: Hashable, Sendable {
   /// True: forget everything held before.
   public var isFull: Bool
