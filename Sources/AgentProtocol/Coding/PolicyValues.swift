@@ -148,9 +148,12 @@ extension DryRunMatch: Coded {
   func write(to writer: inout Writer) {
     policy.write(to: &writer)
     writer.byte(action.rawValue)
+    writer.boolean(wouldAllow)
   }
 
   init(from reader: inout Reader) throws(DecodingError) {
-    self.init(policy: try PolicyKey(from: &reader), action: try reader.member(.action))
+    self.init(
+      policy: try PolicyKey(from: &reader), action: try reader.member(.action),
+      wouldAllow: try reader.boolean())
   }
 }

@@ -1,0 +1,164 @@
+import AgentProtocol
+import MeshModel
+
+extension RandomValues {
+  static let agentCases = 8
+  static let tunnelCases = 13
+
+  /// A message of the given case, counted from 0 in the order of declaration.
+  mutating func agentMessage(case number: Int) -> AgentMessage {
+    switch number {
+    case 0: .configure(configuration())
+    case 1: .model(change())
+    case 2: .addPod(pod())
+    case 3: .removePod(uid: text())
+    case 4:
+      .certificate(
+        IssuedCertificate(
+          identity: identity(), chain: list { $0.blob() }, roots: list { $0.blob() }))
+    case 5: .certificateRefused(identity: identity(), reason: text())
+    case 6: .inspect(request: unsigned(), section: member())
+    default: .drain(deadline: duration())
+    }
+  }
+
+  mutating func tunnelMessage(case number: Int) -> TunnelMessage {
+    switch number {
+    case 0:
+      .hello(
+        Hello(
+          version: port(), processID: Int32(bitPattern: half()), generation: unsigned(),
+          pods: list { $0.pod() }, identities: list { $0.identity() }))
+    case 1: .podListening(uid: text())
+    case 2: .podFailed(uid: text(), reason: text())
+    case 3: .podRemoved(uid: text())
+    case 4: .signingRequest(SigningRequest(identity: identity(), request: blob()))
+    case 5: .modelApplied(generation: unsigned())
+    case 6: .modelRejected(generation: unsigned(), reason: text())
+    case 7: .canaryArrived(uid: text(), nonce: unsigned())
+    case 8: .connectionOpened(connection())
+    case 9: .connectionClosed(connection())
+    case 10: .refused(refusal())
+    case 11: .inspection(request: unsigned(), inspection())
+    default: .drained(cut: half())
+    }
+  }
+
+  mutating func configuration() -> Configuration {
+    let first = port()
+    return Configuration(
+      version: port(), nodeName: text(), trustDomain: text(), canary4: socketAddress(),
+      canary6: socketAddress(), mark: half(), reservedPorts: first...max(first, port()),
+      wantsConnectionRecords: boolean())
+  }
+
+  mutating func pod() -> Pod {
+    Pod(uid: text(), workloadUID: text(), hasListeners: boolean())
+  }
+
+  mutating func connection() -> ConnectionRecord {
+    let transports: [Transport] = [.passthrough, .hbone, .local, .plaintext]
+    var record = ConnectionRecord(
+      id: unsigned(), direction: direction(), source: socketAddress(), opened: wallTime())
+    record.transport = transports[number(0...3)]
+    record.podUID = text()
+    record.sourceWorkload = text()
+    record.destinationWorkload = text()
+    record.sourceIdentity = optional { $0.identity() }
+    record.destinationIdentity = optional { $0.identity() }
+    record.originalDestination = socketAddress()
+    record.destination = socketAddress()
+    record.service = optional { $0.serviceKey() }
+    record.duration = duration()
+    record.receivedBytes = unsigned()
+    record.sentBytes = unsigned()
+    record.flag = member()
+    record.reason = text()
+    record.dryRunMatches = list {
+      DryRunMatch(
+        policy: $0.policyKey(), action: $0.boolean() ? .allow : .deny, wouldAllow: $0.boolean())
+    }
+    return record
+  }
+
+  mutating func denial() -> Verdict.Denial {
+    switch number(0...3) {
+    case 0: .matched(policy: policyKey(), rule: number(0...300))
+    case 1:
+      .noAllowMatched(
+        nearest: optional {
+          NearMiss(
+            policy: $0.policyKey(), rule: $0.number(0...9), field: $0.text(),
+            expected: $0.text(), actual: $0.text())
+        })
+    case 2: .missingPolicy(policyKey())
+    default: .unknownWorkload
+    }
+  }
+
+  mutating func cause() -> Refusal.Cause {
+    switch number(0...2) {
+    case 0: .policy(denial())
+    case 1: .peer(status: port(), reason: text())
+    default: .failure(flag: member(), reason: text())
+    }
+  }
+
+  mutating func refusal() -> Refusal {
+    Refusal(
+      id: unsigned(), direction: direction(), at: wallTime(), generation: unsigned(),
+      sourceIdentity: optional { $0.identity() },
+      destinationIdentity: optional { $0.identity() }, source: socketAddress(),
+      destination: socketAddress(), cause: cause(), endedLiveConnection: boolean(),
+      podUID: text())
+  }
+
+  mutating func inspection() -> Inspection {
+    switch member(InspectionSection.self) {
+    case .summary:
+      var summary = Summary()
+      summary.generation = unsigned()
+      summary.threads = half()
+      summary.pods = half()
+      summary.liveConnections = unsigned()
+      summary.tunnelConnections = unsigned()
+      summary.residentBytes = unsigned()
+      summary.openDescriptors = half()
+      summary.silentWorkers = half()
+      summary.droppedRecords = unsigned()
+      summary.isDraining = boolean()
+      return .summary(summary)
+    case .connections: return .connections(list { $0.connection() })
+    case .tunnels: return .tunnels(list { $0.tunnel() })
+    case .certificates: return .certificates(list { $0.certificate() })
+    case .metrics: return .metrics(list { $0.sample() })
+    }
+  }
+
+  mutating func tunnel() -> TunnelRecord {
+    TunnelRecord(
+      direction: direction(), podUID: text(), peer: socketAddress(),
+      peerIdentity: optional { $0.identity() }, localIdentity: identity(), liveStreams: half(),
+      totalStreams: unsigned(), age: duration(), state: text())
+  }
+
+  mutating func certificate() -> CertificateRecord {
+    CertificateRecord(
+      identity: identity(), serialNumber: text(), notBefore: wallTime(), notAfter: wallTime(),
+      renewal: wallTime(), state: text(), rootCount: half())
+  }
+
+  mutating func sample() -> MetricSample {
+    var sample = MetricSample(
+      reporter: direction(), sourceWorkload: text(), destinationWorkload: text(),
+      sourceIdentity: optional { $0.identity() },
+      destinationIdentity: optional { $0.identity() }, service: optional { $0.serviceKey() },
+      isMutualTLS: boolean(), flag: member())
+    sample.opened = unsigned()
+    sample.closed = unsigned()
+    sample.failed = unsigned()
+    sample.receivedBytes = unsigned()
+    sample.sentBytes = unsigned()
+    return sample
+  }
+}
