@@ -1,0 +1,36 @@
+# Skein: `make help` lists the targets. KEEP=1 leaves the demo up; FILTER=name runs some tests only.
+SHELL       := /bin/bash
+SWIFT_FLAGS := --explicit-target-dependency-import-check error
+STATIC      := -c release --scratch-path .build-static -Xswiftc -static-executable -Xlinker --gc-sections
+SWIFT_CODE  := Package.swift Sources Tests
+ZTUNNEL     := .build-static/release/ztunnel
+NODE_AGENT  := .build/debug/node-agent
+
+.PHONY: help check deps lint format bpf build test demo bench fuzz race clean
+
+help:    ## this list
+	@sed -n 's/^\([a-z]*\): *[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+check: lint bpf build test ## all that CI asks, in the order it fails fastest
+deps:    ## install the Debian packages the build, the tests and the demo need
+	@scripts/deps.sh
+lint:    ## format and house words
+	swift format lint --strict --parallel --recursive $(SWIFT_CODE)
+format:  ## rewrite Swift sources in the house format
+	swift format format --in-place --parallel --recursive $(SWIFT_CODE)
+bpf: deps ## compile bpf/*.bpf.c into Sources/CBPF/generated
+	@scripts/bpf.sh
+build: bpf ## node-agent and the tests (debug), ztunnel (static, release)
+	swift build $(SWIFT_FLAGS) --build-tests
+	swift build $(SWIFT_FLAGS) $(STATIC) --product ztunnel
+test: build ## every test, as root; FILTER=name for some
+	@scripts/test.sh "$(FILTER)"
+demo: build ## two nodes, six pods, one namespace enrolled live; KEEP=1 leaves it up
+	@NODE_AGENT=$(abspath $(NODE_AGENT)) ZTUNNEL=$(abspath $(ZTUNNEL)) demo/run.sh
+bench: build ## ztunnel beside its peers in one run; PEERS=... REPS=...
+	@ZTUNNEL=$(abspath $(ZTUNNEL)) bench/run.sh
+fuzz:    ## every parser under libFuzzer; SECONDS_EACH=60
+	@Fuzz/run.sh all $(or $(SECONDS_EACH),60)
+race: bpf ## the unit tests under ThreadSanitizer
+	swift test $(SWIFT_FLAGS) --sanitize=thread --scratch-path .build-race --skip NodeTests
+clean:   ## remove what was built
+	rm -rf .build .build-static .build-race Sources/CBPF/generated

@@ -1,0 +1,235 @@
+import Foundation
+import Testing
+
+/// Two nodes and their pods in network namespaces of this run, and the manifests that describe them.
+///
+///     pod netns -- eth0 | veth -- bridge in node netns -- under0 -- under0 -- other node
+///
+/// Nodes are `a` and `b`: underlay 10.90.0.1/.2, pods 10.91.1.x and 10.91.2.x, the same in fd90/fd91.
+actor Mesh {
+  struct Node: Sendable {
+    var name: String
+    var index: Int
+    var namespace: String
+    var stateDirectory: String
+    var agent: Running?
+  }
+
+  nonisolated let prefix: String
+  nonisolated let directory: String
+  private(set) var nodes: [String: Node] = [:]
+  private(set) var pods: [String: PodFixture] = [:]
+  private var documents: [String: String] = [:]
+  private var programs: [Running] = []
+  private var agentArguments: [String]
+
+  @TaskLocal static var current: Mesh?
+
+  /// The mesh of the suite that is running.
+  static var shared: Mesh {
+    get throws { try #require(current, "the suite lacks the .mesh trait") }
+  }
+
+  init(arguments: [String] = []) async throws {
+    prefix = "sk\(ProcessInfo.processInfo.processIdentifier % 100_000)"
+    directory = "/tmp/\(prefix)-\(UInt32.random(in: 0...UInt32.max))"
+    agentArguments = arguments
+    try FileManager.default.createDirectory(
+      atPath: "\(directory)/manifests", withIntermediateDirectories: true)
+    for (index, name) in ["a", "b"].enumerated() {
+      nodes[name] = Node(
+        name: "\(prefix)-\(name)", index: index + 1, namespace: "\(prefix)-\(name)",
+        stateDirectory: "\(directory)/state-\(name)", agent: nil)
+    }
+    try await shell(underlay)
+  }
+
+  private var underlay: String {
+    let (a, b) = ("\(prefix)-a", "\(prefix)-b")
+    return """
+      ip netns add \(a); ip netns add \(b)
+      ip link add under0 netns \(a) type veth peer name under0 netns \(b)
+      for row in "\(a) 1 2" "\(b) 2 1"; do set -- $row
+        ip -n $1 link set lo up
+        ip -n $1 addr add 10.90.0.$2/24 dev under0; ip -n $1 addr add fd90::$2/64 dev under0 nodad
+        ip -n $1 link set under0 up
+        ip -n $1 link add br0 type bridge; ip -n $1 link set br0 up
+        ip -n $1 addr add 10.91.$2.1/24 dev br0; ip -n $1 addr add fd91:$2::1/64 dev br0 nodad
+        ip -n $1 route add 10.91.$3.0/24 via 10.90.0.$3; ip -n $1 route add fd91:$3::/64 via fd90::$3
+        nsenter --net=/run/netns/$1 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+      done
+      """
+  }
+
+  func shell(_ script: String) async throws {
+    try await run("bash", "-euc", script)
+  }
+
+  // MARK: Pods
+
+  /// Makes a pod's namespace, and its manifest under the name `pod-NAME`.
+  @discardableResult
+  func addPod(
+    _ name: String, on node: String, namespace: String = "shop", labels: [String: String] = [:],
+    serviceAccount: String? = nil, isIPv6Only: Bool = false
+  ) async throws -> PodFixture {
+    let host = try #require(nodes[node])
+    let index = pods.values.filter { $0.node == host.name }.count + 10
+    let pod = PodFixture(
+      name: name, namespace: namespace, node: host.name, netns: "\(prefix)-\(name)",
+      ip4: "10.91.\(host.index).\(index)", ip6: "fd91:\(host.index)::\(index)",
+      serviceAccount: serviceAccount ?? name, labels: labels.merging(["app": name]) { own, _ in own })
+    let link = "v\(host.index)\(index)"
+    try await shell(
+      """
+      ip netns add \(pod.netns)
+      ip -n \(host.namespace) link add \(link) type veth peer name eth0 netns \(pod.netns)
+      ip -n \(host.namespace) link set \(link) master br0 up
+      ip -n \(pod.netns) link set lo up; ip -n \(pod.netns) link set eth0 up
+      ip -n \(pod.netns) addr add \(pod.ip4)/24 dev eth0
+      ip -n \(pod.netns) addr add \(pod.ip6)/64 dev eth0 nodad
+      ip -n \(pod.netns) route add default via 10.91.\(host.index).1
+      ip -n \(pod.netns) -6 route add default via fd91:\(host.index)::1
+      """)
+    pods[name] = pod
+    try apply("pod-\(name)", pod.manifest)
+    return pod
+  }
+
+  func removePod(_ name: String) async throws {
+    let pod = try #require(pods.removeValue(forKey: name))
+    try delete("pod-\(name)")
+    try await shell("ip netns del \(pod.netns)")
+  }
+
+  // MARK: Manifests
+
+  /// Writes one manifest file; the agents see the directory change at once.
+  func apply(_ name: String, _ text: String) throws {
+    documents[name] = text
+    let path = "\(directory)/manifests/\(name).yaml"
+    try text.write(toFile: path + ".tmp", atomically: false, encoding: .utf8)
+    guard rename(path + ".tmp", path) == 0 else { throw POSIXError(.EIO) }
+  }
+
+  func delete(_ name: String) throws {
+    documents[name] = nil
+    try FileManager.default.removeItem(atPath: "\(directory)/manifests/\(name).yaml")
+  }
+
+  func applyNamespace(_ name: String, isEnrolled: Bool) throws {
+    try apply(
+      "namespace-\(name)",
+      """
+      apiVersion: v1
+      kind: Namespace
+      metadata:
+        name: \(name)
+        labels: {\(isEnrolled ? "istio.io/dataplane-mode: ambient" : "")}
+      """)
+  }
+
+  // MARK: Nodes
+
+  static let agentPath = ProcessInfo.processInfo.environment["NODE_AGENT"] ?? ""
+  static let tunnelPath = ProcessInfo.processInfo.environment["ZTUNNEL"] ?? ""
+
+  func startAgent(_ name: String) async throws {
+    let node = try #require(nodes[name])
+    nodes[name]?.agent = try Running(
+      [
+        "nsenter", "--net=/run/netns/\(node.namespace)", Self.agentPath, "run",
+        "--node", node.name, "--config", "\(directory)/manifests",
+        "--state-dir", node.stateDirectory, "--ca-dir", "\(directory)/ca",
+        "--ztunnel", Self.tunnelPath, "--log-format", "json",
+      ] + agentArguments)
+  }
+
+  func agent(_ name: String) throws -> Running { try #require(nodes[name]?.agent) }
+
+  func agentCommand(_ name: String, _ arguments: String...) async throws -> Output {
+    let node = try #require(nodes[name])
+    return try await run(
+      [Self.agentPath] + arguments + ["--state-dir", node.stateDirectory], expecting: nil)
+  }
+
+  func status(_ name: String, _ section: String...) async throws -> JSON {
+    let node = try #require(nodes[name])
+    let output = try await run(
+      [Self.agentPath, "status"] + section + ["-o", "json", "--state-dir", node.stateDirectory],
+      expecting: nil)
+    guard !output.standardOutput.isEmpty else { return JSON(nil) }
+    return try JSON(output.standardOutput, output.standardError)
+  }
+
+  /// Waits until every enrolled pod of both nodes is proven.
+  func waitUntilEnrolled(_ names: String..., within limit: Duration = .seconds(20)) async throws {
+    for name in names {
+      let pod = try #require(pods[name])
+      let node = String(pod.node.suffix(1))
+      try await eventually("\(name) is enrolled and proven", within: limit) {
+        try await self.status(node)["pods"].array.contains {
+          $0["name"].string == name && $0["state"].string == "enrolled"
+        }
+      }
+    }
+  }
+
+  func ztunnelProcessID(_ node: String) async throws -> Int32 {
+    Int32(try #require(try await status(node)["ztunnel"]["pid"].int))
+  }
+
+  // MARK: Programs in pods
+
+  static let programs =
+    "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/") + "/Programs"
+
+  func spawn(in pod: String, _ program: String, _ arguments: String...) throws -> Running {
+    try spawn(in: pod, program, arguments)
+  }
+
+  func spawn(in pod: String, _ program: String, _ arguments: [String]) throws -> Running {
+    let netns = try #require(pods[pod]?.netns ?? nodes[pod]?.namespace)
+    let running = try Running(
+      ["nsenter", "--net=/run/netns/\(netns)", "python3", "\(Self.programs)/\(program)"]
+        + arguments)
+    programs.append(running)
+    return running
+  }
+
+  func serve(in pod: String, port: Int = 8080) async throws {
+    try await spawn(in: pod, "peer.py", "serve", String(port), pod).waitFor("ready")
+  }
+
+  func client(in pod: String, _ arguments: String..., within limit: Duration = .seconds(60))
+    async throws -> JSON
+  {
+    try await spawn(in: pod, "peer.py", arguments).finish(within: limit).json()
+  }
+
+  // MARK: End
+
+  /// Ends everything the mesh started; says what a node left behind.
+  func tearDown() async {
+    for running in programs { running.signal(SIGKILL) }
+    for node in nodes.values { node.agent?.signal(SIGTERM) }
+    for node in nodes.values {
+      do {
+        _ = try await node.agent?.finish(within: .seconds(10))
+        try await run(
+          [
+            Self.agentPath, "uninstall", "--node", node.name, "--state-dir", node.stateDirectory,
+          ], expecting: nil)
+      } catch {
+        Issue.record("node \(node.name) did not end: \(error)")
+      }
+    }
+    do {
+      let names = pods.values.map(\.netns) + nodes.values.map(\.namespace)
+      try await shell(names.map { "ip netns del \($0) || true" }.joined(separator: "\n"))
+      try FileManager.default.removeItem(atPath: directory)
+    } catch {
+      Issue.record("the namespaces of \(prefix) stay behind: \(error)")
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import Glibc
+import Testing
+
+/// Gives a suite one mesh of its own, made before its first test and ended after its last.
+struct MeshTrait: SuiteTrait, TestScoping {
+  var arguments: [String]
+  var prepare: @Sendable (Mesh) async throws -> Void
+
+  @concurrent @Sendable func provideScope(
+    for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
+  ) async throws {
+    let mesh = try await Mesh(arguments: arguments)
+    do {
+      try await prepare(mesh)
+      try await Mesh.$current.withValue(mesh) { try await function() }
+    } catch {
+      await mesh.tearDown()
+      throw error
+    }
+    await mesh.tearDown()
+  }
+}
+
+extension Trait where Self == MeshTrait {
+  static func mesh(
+    arguments: [String] = [], _ prepare: @escaping @Sendable (Mesh) async throws -> Void
+  ) -> Self {
+    MeshTrait(arguments: arguments, prepare: prepare)
+  }
+}
+
+extension Trait where Self == ConditionTrait {
+  /// Runs only where the kernel lets us make namespaces and load programs.
+  static var needsRoot: Self { .enabled(if: geteuid() == 0, "needs root") }
+}

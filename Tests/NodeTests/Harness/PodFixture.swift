@@ -1,0 +1,70 @@
+/// One pod of the test mesh: its namespace, its addresses, its manifest.
+struct PodFixture: Sendable {
+  var name: String
+  var namespace: String
+  var node: String
+  var netns: String
+  var ip4: String
+  var ip6: String
+  var serviceAccount: String
+  var labels: [String: String]
+
+  var manifest: String {
+    let labels = labels.sorted { $0.key < $1.key }.map { "\($0.key): \"\($0.value)\"" }
+    return """
+      apiVersion: v1
+      kind: Pod
+      metadata:
+        name: \(name)
+        namespace: \(namespace)
+        labels: {\(labels.joined(separator: ", "))}
+        annotations: {skein.dev/netns: \(netns)}
+      spec:
+        nodeName: \(node)
+        serviceAccountName: \(serviceAccount)
+      status:
+        podIPs: [{ip: \(ip4)}, {ip: "\(ip6)"}]
+      """
+  }
+}
+
+enum Manifest {
+  static func service(
+    _ name: String, namespace: String = "shop", selector: String, virtualIP: String,
+    port: Int = 80, targetPort: Int = 8080
+  ) -> String {
+    """
+    apiVersion: v1
+    kind: Service
+    metadata: {name: \(name), namespace: \(namespace)}
+    spec:
+      clusterIP: "\(virtualIP)"
+      clusterIPs: ["\(virtualIP)"]
+      selector: {app: \(selector)}
+      ports: [{name: tcp, port: \(port), targetPort: \(targetPort)}]
+    """
+  }
+
+  static func peerAuthentication(_ mode: String, namespace: String = "shop") -> String {
+    """
+    apiVersion: security.istio.io/v1
+    kind: PeerAuthentication
+    metadata: {name: default, namespace: \(namespace)}
+    spec: {mtls: {mode: \(mode)}}
+    """
+  }
+
+  static func authorization(
+    _ name: String, action: String, selector: String, namespace: String = "shop", rules: String
+  ) -> String {
+    """
+    apiVersion: security.istio.io/v1
+    kind: AuthorizationPolicy
+    metadata: {name: \(name), namespace: \(namespace)}
+    spec:
+      selector: {matchLabels: {app: \(selector)}}
+      action: \(action)
+      rules: \(rules)
+    """
+  }
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Watches an interface: sniff.py INTERFACE SECONDS TEXT...
+
+Prints "ready", then after SECONDS (or on end of input) one line of JSON: frames and bytes seen, TCP bytes per
+port, and how often each TEXT was readable in a payload.
+"""
+import json
+import select
+import socket
+import struct
+import sys
+import time
+
+interface, seconds, texts = sys.argv[1], float(sys.argv[2]), [t.encode() for t in sys.argv[3:]]
+watcher = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+watcher.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 20)
+watcher.bind((interface, 0))
+print("ready", flush=True)
+
+seen = {"frames": 0, "bytes": 0, "ports": {}, "found": {t.decode(): 0 for t in texts}}
+
+
+def tcp_of(frame):
+    kind = struct.unpack("!H", frame[12:14])[0]
+    if kind == 0x0800 and frame[23] == 6:
+        return frame[14 + (frame[14] & 15) * 4:]
+    if kind == 0x86DD and frame[20] == 6:
+        return frame[54:]
+    return None
+
+
+end = time.monotonic() + seconds
+while time.monotonic() < end:
+    ready, _, _ = select.select([watcher, sys.stdin], [], [], 0.1)
+    if sys.stdin in ready and not sys.stdin.readline():
+        end = min(end, time.monotonic() + 0.3)  # the last frames are on their way
+        if watcher not in ready:
+            break
+    if watcher not in ready:
+        continue
+    frame = watcher.recv(1 << 17)
+    seen["frames"] += 1
+    seen["bytes"] += len(frame)
+    segment = tcp_of(frame)
+    if segment and len(segment) >= 20:
+        for port in struct.unpack("!HH", segment[:4]):
+            if port < 20000:
+                seen["ports"][port] = seen["ports"].get(port, 0) + len(segment)
+    for text in texts:
+        seen["found"][text.decode()] += text in frame
+print(json.dumps(seen), flush=True)
