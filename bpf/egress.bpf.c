@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What leaves an enrolled pod: ztunnel's packets pass, every other TCP packet goes back in through
+ * lo, where lookup.bpf.c hands it to ztunnel. It captures and enforces at once.
+ *
+ * Attached as tcx (clsact before Linux 6.6) to the egress of each interface of the pod but lo.
+ */
+#include "maps.h"
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+#include <linux/tcp.h>
+
+#define SOCK_RAW 3
+#define IPPROTO_ICMPV6 58
+#define FRAGMENT_OFFSET 0x1fff
+
+/* Where the headers are, counted from the first byte of the packet. */
+struct packet {
+	__u32 ip;
+	__u32 tcp; /* 0 when an extension header or a fragment hides it */
+	struct redirect_flow reply; /* the flow this packet would answer */
+};
+
+enum verdict { LOOP, PASS_OTHER, MALFORMED };
+
+static __always_inline enum verdict read4(struct __sk_buff *skb, struct packet *packet)
+{
+	struct iphdr ip;
+
+	if (bpf_skb_load_bytes(skb, packet->ip, &ip, sizeof(ip)))
+		return MALFORMED;
+	if (ip.protocol != IPPROTO_TCP)
+		return PASS_OTHER;
+	if (ip.ihl < 5)
+		return MALFORMED;
+	packet->reply.source = mapped4(ip.daddr);
+	packet->reply.destination = mapped4(ip.saddr);
+	if (!(bpf_ntohs(ip.frag_off) & FRAGMENT_OFFSET))
+		packet->tcp = packet->ip + ip.ihl * 4;
+	return LOOP;
+}
+
+/* An extension header could hide TCP: only what is plainly UDP or ICMP is left alone. */
+static __always_inline enum verdict read6(struct __sk_buff *skb, struct packet *packet)
+{
+	struct ipv6hdr ip;
+
+	if (bpf_skb_load_bytes(skb, packet->ip, &ip, sizeof(ip)))
+		return MALFORMED;
+	if (ip.nexthdr == IPPROTO_UDP || ip.nexthdr == IPPROTO_ICMPV6)
+		return PASS_OTHER;
+	__builtin_memcpy(&packet->reply.source, &ip.daddr, sizeof(ip.daddr));
+	__builtin_memcpy(&packet->reply.destination, &ip.saddr, sizeof(ip.saddr));
+	if (ip.nexthdr == IPPROTO_TCP)
+		packet->tcp = packet->ip + sizeof(ip);
+	return LOOP;
+}
+
+static __always_inline int answers_probe(const struct packet *packet)
+{
+	const struct redirect_probe *probe = bpf_map_lookup_elem(&probe_flows, &packet->reply);
+
+	if (!probe)
+		return 0;
+	return !probe->closed_at ||
+	       bpf_ktime_get_ns() - probe->closed_at < REDIRECT_PROBE_LINGER_NANOSECONDS;
+}
+
+/*
+ * The kernel answers for closed ports and TIME_WAIT with no socket, through the namespace's raw
+ * control socket, or (since 6.13) in the name of the TIME_WAIT socket. Such an answer carries
+ * neither data nor SYN nor FIN. A SYN-ACK's request socket is none of these: it is looped.
+ */
+static __always_inline int has_no_full_owner(struct __sk_buff *skb)
+{
+	struct bpf_sock *any = skb->sk, *full;
+
+	if (!any)
+		return 1;
+	if (any->state == BPF_TCP_TIME_WAIT)
+		return 1;
+	full = bpf_sk_fullsock(any);
+	return full && full->type == SOCK_RAW;
+}
+
+/* By the bytes that are there: the header's own length may lie. */
+static __always_inline int is_bare_control(const struct __sk_buff *skb, const struct packet *packet,
+					   const struct tcphdr *tcp)
+{
+	return !tcp->syn && !tcp->fin && packet->tcp + tcp->doff * 4 >= skb->len;
+}
+
+static __always_inline int allow(__u32 counter)
+{
+	count(counter);
+	return TC_ACT_OK;
+}
+
+static __always_inline int drop(__u32 counter)
+{
+	count(counter);
+	return TC_ACT_SHOT;
+}
+
+/* TC_ACT_UNSPEC: loop it. */
+static __always_inline int judge(struct __sk_buff *skb, __u32 ip, __be16 ethertype)
+{
+	struct packet packet = { .ip = ip };
+	struct tcphdr tcp = {};
+	enum verdict verdict;
+	__u64 cgroup;
+
+	if (skb->vlan_present)
+		return drop(REDIRECT_EGRESS_DROPPED_PROTOCOL);
+	if (ethertype == bpf_htons(ETH_P_IP))
+		verdict = read4(skb, &packet);
+	else if (ethertype == bpf_htons(ETH_P_IPV6))
+		verdict = read6(skb, &packet);
+	else if (ethertype == bpf_htons(ETH_P_ARP))
+		verdict = PASS_OTHER;
+	else
+		return drop(REDIRECT_EGRESS_DROPPED_PROTOCOL);
+	if (verdict == PASS_OTHER)
+		return allow(REDIRECT_EGRESS_PASSED_OTHER);
+	if (verdict == MALFORMED)
+		return drop(REDIRECT_EGRESS_DROPPED_MALFORMED);
+
+	cgroup = bpf_skb_cgroup_id(skb);
+	if (bpf_map_lookup_elem(&agent_cgroups, &cgroup))
+		return allow(REDIRECT_EGRESS_PASSED_AGENT);
+	if (packet.tcp) {
+		if (bpf_skb_load_bytes(skb, packet.tcp, &tcp, sizeof(tcp)))
+			return drop(REDIRECT_EGRESS_DROPPED_MALFORMED);
+		packet.reply.source_port = bpf_ntohs(tcp.dest);
+		packet.reply.destination_port = bpf_ntohs(tcp.source);
+		if (answers_probe(&packet))
+			return allow(REDIRECT_EGRESS_PASSED_PROBE);
+	}
+	if (!has_no_full_owner(skb))
+		return TC_ACT_UNSPEC;
+	if (packet.tcp && is_bare_control(skb, &packet, &tcp))
+		return allow(REDIRECT_EGRESS_PASSED_CONTROL);
+	return drop(REDIRECT_EGRESS_DROPPED_ORPHAN);
+}
+
+/* lo takes only frames for its own address, which is all zeros. */
+static __always_inline int loop(struct __sk_buff *skb, const struct ethhdr *frame)
+{
+	if (bpf_skb_store_bytes(skb, 0, frame, sizeof(*frame), 0))
+		return drop(REDIRECT_EGRESS_DROPPED_MALFORMED);
+	WHOLE(skb->mark) = (WHOLE(skb->mark) & ~REDIRECT_MARK_MASK) | REDIRECT_MARK;
+	count(REDIRECT_EGRESS_LOOPED);
+	return bpf_redirect(REDIRECT_LOOPBACK_IFINDEX, BPF_F_INGRESS);
+}
+
+SEC("tc")
+int egress(struct __sk_buff *skb)
+{
+	struct ethhdr frame = {};
+	int action;
+
+	if (bpf_skb_load_bytes(skb, ETH_ALEN * 2, &frame.h_proto, sizeof(frame.h_proto)))
+		return drop(REDIRECT_EGRESS_DROPPED_MALFORMED);
+	action = judge(skb, sizeof(frame), frame.h_proto);
+	return action == TC_ACT_UNSPEC ? loop(skb, &frame) : action;
+}
+
+/* For interfaces without an Ethernet header (tun, WireGuard, IP-in-IP): the packet is all there is. */
+SEC("tc")
+int egress_bare(struct __sk_buff *skb)
+{
+	struct ethhdr frame = {};
+	__u8 version = 0;
+	int action;
+
+	bpf_skb_load_bytes(skb, 0, &version, sizeof(version));
+	if (version >> 4 == 4)
+		frame.h_proto = bpf_htons(ETH_P_IP);
+	else if (version >> 4 == 6)
+		frame.h_proto = bpf_htons(ETH_P_IPV6);
+	action = judge(skb, 0, frame.h_proto);
+	if (action != TC_ACT_UNSPEC)
+		return action;
+	if (bpf_skb_change_head(skb, sizeof(frame), 0))
+		return drop(REDIRECT_EGRESS_DROPPED_MALFORMED);
+	return loop(skb, &frame);
+}
+
+const char redirect_license[] SEC("license") = "GPL";

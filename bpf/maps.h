@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The maps more than one program uses. Swift makes each once and gives it to every program. */
+#pragma once
+#include "redirect_abi.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+/*
+ * A context's field, read or written as a whole at its own offset: the verifier takes nothing else,
+ * and the compiler would merge or split accesses.
+ */
+#define WHOLE(field) (*(volatile __typeof__(field) *)&(field))
+
+/* Per node: whose packets may leave a pod, by cgroup id. A set, so that a new one joins early. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u64);
+	__type(value, __u8);
+	__uint(max_entries, REDIRECT_AGENT_CGROUPS_MAX);
+} agent_cgroups SEC(".maps");
+
+/* Per node: the connections of the prober. The oldest give way. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct redirect_flow);
+	__type(value, struct redirect_probe);
+	__uint(max_entries, REDIRECT_PROBE_FLOWS_MAX);
+} probe_flows SEC(".maps");
+
+/* Per pod. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(max_entries, REDIRECT_COUNTERS);
+} counters SEC(".maps");
+
+static __always_inline void count(__u32 counter)
+{
+	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
+
+	if (value)
+		(*value)++;
+}
+
+static __always_inline struct redirect_address mapped4(__be32 address)
+{
+	struct redirect_address mapped = {
+		.word = { 0, 0, bpf_htonl(0xffff), address },
+	};
+	return mapped;
+}
