@@ -176,7 +176,7 @@ actor Mesh {
   }
 
   func ztunnelProcessID(_ node: String) async throws -> Int32 {
-    Int32(try #require(try await status(node)["ztunnel"]["pid"].int))
+    Int32(try #require(try await status(node)["ztunnel"]["processID"].int))
   }
 
   // MARK: Programs in pods
