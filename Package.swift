@@ -106,7 +106,12 @@ let package = Package(
     .testTarget(name: "LinuxTests", dependencies: ["Linux", "MeshModel"], swiftSettings: house),
     .testTarget(
       name: "TLSTests",
-      dependencies: ["CertificateAuthority", "Identity", "Linux", "MeshModel", "TLS"],
+      dependencies: [
+        "COpenSSL", "CertificateAuthority", "Identity", "Linux", "MeshModel", "TLS",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "SwiftASN1", package: "swift-asn1"),
+        .product(name: "X509", package: "swift-certificates"),
+      ],
       swiftSettings: house),
     .testTarget(
       name: "RedirectTests", dependencies: ["CBPF", "Linux", "MeshModel", "Redirect"],
@@ -116,7 +121,13 @@ let package = Package(
       swiftSettings: house),
     .testTarget(
       name: "CertificateAuthorityTests",
-      dependencies: ["CertificateAuthority", "Identity", "MeshModel"], swiftSettings: house),
+      dependencies: [
+        "CertificateAuthority", "Identity", "MeshModel",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "SwiftASN1", package: "swift-asn1"),
+        .product(name: "X509", package: "swift-certificates"),
+      ],
+      swiftSettings: house),
     .testTarget(
       name: "ZTunnelTests",
       dependencies: ["AgentProtocol", "HBONE", "Linux", "MeshModel", "TLS", "ZTunnel"],
