@@ -115,7 +115,7 @@ let package = Package(
       swiftSettings: house),
     .testTarget(
       name: "RedirectTests", dependencies: ["CBPF", "Linux", "MeshModel", "Redirect"],
-      swiftSettings: house),
+      exclude: ["Programs"], swiftSettings: house),
     .testTarget(
       name: "ManifestsTests", dependencies: ["Linux", "Manifests", "MeshCompiler", "MeshModel"],
       swiftSettings: house),
@@ -136,7 +136,7 @@ let package = Package(
       name: "NodeAgentTests", dependencies: ["AgentProtocol", "MeshModel", "NodeAgent"],
       swiftSettings: house),
     .testTarget(
-      name: "NodeTests", dependencies: ["Linux", "MeshModel", "Redirect"], swiftSettings: house),
+      name: "NodeTests", exclude: ["Programs"], swiftSettings: house),
     .testTarget(name: "HouseTests", swiftSettings: house),
   ]
 )

@@ -57,13 +57,13 @@ struct SourceFile: CustomTestStringConvertible, Sendable {
     return lengths
   }
 
-  /// The names in backticks in every line that says “held by”, and in the lines that continue it.
+  /// The names in backticks after “held by”.
   var promisedTests: [String] {
     var names: [String] = []
     for line in lines {
-      guard let held = line.range(of: "held by ") else { continue }
-      let parts = line[held.upperBound...].split(
-        separator: "`", omittingEmptySubsequences: false)
+      let sides = line.split(separator: "held by ", omittingEmptySubsequences: false)
+      guard sides.count == 2 else { continue }
+      let parts = sides[1].split(separator: "`", omittingEmptySubsequences: false)
       for (index, part) in parts.enumerated() where index % 2 == 1 { names.append(String(part)) }
     }
     return names

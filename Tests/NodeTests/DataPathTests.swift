@@ -28,7 +28,7 @@ extension `A node` {
       )
       let answer = try await mesh.client(
         in: "client", "get", isIPv6 ? server.ip6 : server.ip4, "8080", "whoami")
-      let seen = try JSON(#require(answer["answer"].string, "\(answer)"))
+      let seen = try JSON(parsing: #require(answer["answer"].string, "\(answer)"))
       #expect(seen["peer"].string == (isIPv6 ? client.ip6 : client.ip4))
       #expect(seen["local"].string == (isIPv6 ? server.ip6 : server.ip4))
     }
@@ -42,7 +42,7 @@ extension `A node` {
       let mesh = try Mesh.shared
       let neighbour = try await #require(mesh.pods["neighbour"])
       let answer = try await mesh.client(in: "client", "get", neighbour.ip4, "8080", "whoami")
-      let seen = try JSON(#require(answer["answer"].string, "\(answer)"))
+      let seen = try JSON(parsing: #require(answer["answer"].string, "\(answer)"))
       #expect(try await seen["peer"].string == #require(mesh.pods["client"]).ip4)
     }
 
@@ -57,7 +57,7 @@ extension `A node` {
       let mesh = try Mesh.shared
       let server = try await #require(mesh.pods["server"])
       let answer = try await mesh.client(in: "stranger", "get", server.ip4, "8080", "whoami")
-      let seen = try JSON(#require(answer["answer"].string, "\(answer)"))
+      let seen = try JSON(parsing: #require(answer["answer"].string, "\(answer)"))
       #expect(try await seen["peer"].string == #require(mesh.pods["stranger"]).ip4)
     }
 

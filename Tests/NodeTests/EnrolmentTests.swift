@@ -38,8 +38,10 @@ extension `A node` {
       #expect(pod["proof"]["canaryIPv6"].string == "passed", "\(pod)")
       try await mesh.applyNamespace("shop", isEnrolled: false)
       try await eventually("no pod is enrolled") {
-        try await mesh.status("a")["redirect"]["enrolledPods"].int == 0
-          && mesh.status("b")["redirect"]["enrolledPods"].int == 0
+        let counts = try await [mesh.status("a"), mesh.status("b")].map {
+          $0["redirect"]["enrolledPods"].int
+        }
+        return counts == [0, 0]
       }
       #expect(try await isReadableOnTheWire(), "released pods speak plaintext again")
     }

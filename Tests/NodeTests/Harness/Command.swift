@@ -11,42 +11,8 @@ struct Output: Sendable {
   /// The last line of standard output as a JSON object.
   func json(_ location: SourceLocation = #_sourceLocation) throws -> JSON {
     let line = standardOutput.split(separator: "\n").last.map(String.init) ?? ""
-    return try JSON(line, "\(standardOutput)\(standardError)", location)
+    return try JSON(parsing: line, context: "\(standardOutput)\(standardError)", location)
   }
-}
-
-/// A JSON value that is asked by path and answers with nothing where there is nothing.
-struct JSON: @unchecked Sendable {
-  let value: Any?
-
-  init(_ value: Any?) { self.value = value }
-
-  init(
-    _ text: String, _ context: String = "", _ location: SourceLocation = #_sourceLocation
-  ) throws {
-    do {
-      value = try JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed)
-    } catch {
-      Issue.record("not JSON: “\(text)” in:\n\(context)", sourceLocation: location)
-      throw error
-    }
-  }
-
-  subscript(_ key: String) -> JSON { JSON((value as? [String: Any])?[key]) }
-  subscript(_ index: Int) -> JSON {
-    guard let array = value as? [Any], array.indices.contains(index) else { return JSON(nil) }
-    return JSON(array[index])
-  }
-  var string: String? { value as? String }
-  var int: Int? { (value as? NSNumber)?.intValue }
-  var double: Double? { (value as? NSNumber)?.doubleValue }
-  var bool: Bool? { (value as? NSNumber)?.boolValue }
-  var array: [JSON] { (value as? [Any])?.map(JSON.init) ?? [] }
-  var object: [String: JSON] { (value as? [String: Any])?.mapValues(JSON.init) ?? [:] }
-}
-
-extension JSON: CustomStringConvertible {
-  var description: String { value.map { "\($0)" } ?? "nothing" }
 }
 
 /// A program that runs beside the test until it ends or is stopped.
@@ -56,12 +22,12 @@ final class Running: Sendable {
     var standardError = ""
   }
 
-  nonisolated(unsafe) let process = Process()
+  let process = Process()
   private let state = Mutex(State())
   private let arguments: [String]
-  nonisolated(unsafe) private let input = Pipe()
-  nonisolated(unsafe) private let output = Pipe()
-  nonisolated(unsafe) private let error = Pipe()
+  private let input = Pipe()
+  private let output = Pipe()
+  private let error = Pipe()
 
   init(_ arguments: [String], environment: [String: String] = [:]) throws {
     self.arguments = arguments

@@ -19,7 +19,6 @@ actor Mesh {
   nonisolated let directory: String
   private(set) var nodes: [String: Node] = [:]
   private(set) var pods: [String: PodFixture] = [:]
-  private var documents: [String: String] = [:]
   private var programs: [Running] = []
   private var agentArguments: [String]
 
@@ -71,7 +70,7 @@ actor Mesh {
   @discardableResult
   func addPod(
     _ name: String, on node: String, namespace: String = "shop", labels: [String: String] = [:],
-    serviceAccount: String? = nil, isIPv6Only: Bool = false
+    serviceAccount: String? = nil
   ) async throws -> PodFixture {
     let host = try #require(nodes[node])
     let index = pods.values.filter { $0.node == host.name }.count + 10
@@ -97,7 +96,8 @@ actor Mesh {
   }
 
   func removePod(_ name: String) async throws {
-    let pod = try #require(pods.removeValue(forKey: name))
+    let pod = try #require(pods[name])
+    pods[name] = nil
     try delete("pod-\(name)")
     try await shell("ip netns del \(pod.netns)")
   }
@@ -106,14 +106,12 @@ actor Mesh {
 
   /// Writes one manifest file; the agents see the directory change at once.
   func apply(_ name: String, _ text: String) throws {
-    documents[name] = text
     let path = "\(directory)/manifests/\(name).yaml"
     try text.write(toFile: path + ".tmp", atomically: false, encoding: .utf8)
-    guard rename(path + ".tmp", path) == 0 else { throw POSIXError(.EIO) }
+    try FileManager.default.replaceFile(at: path, with: path + ".tmp")
   }
 
   func delete(_ name: String) throws {
-    documents[name] = nil
     try FileManager.default.removeItem(atPath: "\(directory)/manifests/\(name).yaml")
   }
 
@@ -158,8 +156,8 @@ actor Mesh {
     let output = try await run(
       [Self.agentPath, "status"] + section + ["-o", "json", "--state-dir", node.stateDirectory],
       expecting: nil)
-    guard !output.standardOutput.isEmpty else { return JSON(nil) }
-    return try JSON(output.standardOutput, output.standardError)
+    guard !output.standardOutput.isEmpty else { return .null }
+    return try JSON(parsing: output.standardOutput, context: output.standardError)
   }
 
   /// Waits until every enrolled pod of both nodes is proven.
@@ -231,5 +229,12 @@ actor Mesh {
     } catch {
       Issue.record("the namespaces of \(prefix) stay behind: \(error)")
     }
+  }
+}
+
+extension FileManager {
+  /// Renames over the old file, as editors do.
+  func replaceFile(at path: String, with other: String) throws {
+    guard unsafe rename(other, path) == 0 else { throw CocoaError(.fileWriteUnknown) }
   }
 }
