@@ -1,1 +1,83 @@
-// CertificateAuthority
+public import Identity
+public import MeshModel
+import SwiftASN1
+import X509
+
+/// The authority that names workloads, kept in a directory that two node agents may share.
+///
+///     ca.crt          the issuing certificate, then any more up to its root; PEM
+///     ca.key          its key, mode 0600; PEM
+///     roots/*.crt     more roots to trust: the other one during a root change; PEM
+///
+/// In: a signing request and the identity the caller has proven. Out: a chain and every trusted
+/// root. Never here: who may have which identity, a clock, a workload's key.
+public struct CertificateAuthority: Sendable {
+  public let directory: String
+  /// Every root to trust, DER: those of `ca.crt`, then those of `roots/`.
+  public private(set) var roots: [[UInt8]]
+  private var files: AuthorityFiles
+  private var issuer: Issuer
+
+  /// Opens the authority in `directory`; makes directory, key and a ten-year root when there are none.
+  ///
+  /// Safe to run twice at once on one directory: both end with the same key and root.
+  public init(directory: String, trustDomain: String, now: WallTime) throws(AuthorityError) {
+    try AuthorityFiles.create(in: directory, trustDomain: trustDomain, now: now)
+    let files = try AuthorityFiles(reading: directory)
+    let issuer = try Issuer(files, now: now)
+    self.directory = directory
+    self.files = files
+    self.issuer = issuer
+    roots = issuer.roots
+  }
+
+  /// Takes over what changed on disk; true when something did.
+  ///
+  /// An error leaves the last good authority in force, and comes again until the files are good.
+  public mutating func reloadIfChanged(now: WallTime) throws(AuthorityError) -> Bool {
+    let found = try AuthorityFiles(reading: directory)
+    if found == files { return false }
+    issuer = try Issuer(found, now: now)
+    files = found
+    roots = issuer.roots
+    return true
+  }
+
+  /// When the issuing certificate expires: nothing signed lives longer.
+  public var notAfter: WallTime { issuer.notAfter }
+
+  /// Signs a PKCS #10 request for `identity`, whatever name the request asks for.
+  ///
+  /// The request's signature is checked: it proves that the asker holds the key.
+  public func sign(
+    _ request: [UInt8], for identity: SPIFFEID, lifetime: Duration = AuthorityLimit.leafLifetime,
+    now: WallTime
+  ) throws(SigningError) -> IssuedChain {
+    try issuer.sign(request, for: identity, lifetime: lifetime, now: now)
+  }
+}
+
+/// What a signing request is answered with.
+public struct IssuedChain: Hashable, Sendable {
+  /// Leaf first, then intermediates, never a root; DER.
+  public var chain: [[UInt8]]
+  /// Every root to trust now; DER.
+  public var roots: [[UInt8]]
+  public var facts: CertificateFacts
+}
+
+public enum AuthorityLimit {
+  /// When the asker names no lifetime.
+  public static let leafLifetime = Duration.seconds(24 * 3_600)
+  public static let shortestLeafLifetime = Duration.seconds(10)
+  /// Source: ambient-protocol.md, 6.1.
+  public static let longestLeafLifetime = Duration.seconds(90 * 86_400)
+  /// A leaf begins this long before it is signed, for clocks that are behind.
+  public static let leafBackdating = Duration.seconds(120)
+  static let rootLifetime = Duration.seconds(3_653 * 86_400)
+  static let rootBackdating = Duration.seconds(3_600)
+  static let bytesPerFile = 256 * 1024
+  static let bytesPerRequest = 16 * 1024
+  static let roots = 64
+  static let serialNumberBytes = 16
+}
