@@ -26,18 +26,20 @@ public struct CIDR: Hashable, Sendable {
 
 extension CIDR: CustomStringConvertible, LosslessStringConvertible {
   /// Reads `10.0.0.0/8`, `fd00::/8`, or a single address, which stands for its full length.
+  ///
+  /// A block of v4-mapped addresses, `::ffff:10.0.0.0/104`, is the IPv4 block it maps.
   public init?(_ text: String) {
-    let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let first = parts.first, let base = IPAddress(String(first)) else { return nil }
+    let parts = text.utf8.split(
+      separator: UInt8(ascii: "/"), maxSplits: 1, omittingEmptySubsequences: false)
+    guard let first = parts.first, let base = IPAddress(utf8: first) else { return nil }
+    let full = base.isIPv4 ? 32 : 128
     guard parts.count == 2 else {
-      self.init(base: base, prefixLength: base.isIPv4 ? 32 : 128)
+      self.init(base: base, prefixLength: full)
       return
     }
-    guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(parts[1])
-    else {
-      return nil
-    }
-    self.init(base: base, prefixLength: length)
+    guard let length = Decimal.parse(parts[1], atMost: 128) else { return nil }
+    let isMapped = base.isIPv4 && first.contains(UInt8(ascii: ":"))
+    self.init(base: base, prefixLength: isMapped ? length - 96 : length)
   }
 
   public var description: String { "\(base)/\(prefixLength)" }

@@ -12,21 +12,18 @@ public struct SocketAddress: Hashable, Sendable {
 extension SocketAddress: CustomStringConvertible, LosslessStringConvertible {
   /// Reads `10.0.0.7:80` or `[fd00::7]:80`; the port is 1 to 65535.
   public init?(_ text: String) {
-    guard let colon = text.lastIndex(of: ":") else { return nil }
-    let digits = text[text.index(after: colon)...]
-    guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(digits),
-      port > 0
+    let bytes = text.utf8
+    guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")),
+      let port = Decimal.parse(bytes[bytes.index(after: colon)...], atMost: 65_535), port > 0
     else { return nil }
-    let host = text[..<colon]
-    if host.hasPrefix("["), host.hasSuffix("]") {
-      guard let ip = IPAddress(String(host.dropFirst().dropLast())), host.contains(":") else {
-        return nil
-      }
-      self.init(ip: ip, port: port)
-    } else {
-      guard !host.contains(":"), let ip = IPAddress(String(host)) else { return nil }
-      self.init(ip: ip, port: port)
+    var host = bytes[..<colon]
+    let isBracketed = host.first == UInt8(ascii: "[") && host.last == UInt8(ascii: "]")
+    if isBracketed { host = host.dropFirst().dropLast() }
+    // Brackets stand around IPv6 and nothing else.
+    guard host.contains(UInt8(ascii: ":")) == isBracketed, let ip = IPAddress(utf8: host) else {
+      return nil
     }
+    self.init(ip: ip, port: UInt16(port))
   }
 
   public var description: String {
