@@ -4,4 +4,10 @@ public enum Limit {
   public static let quotedScalars = 64
   /// Objects in one generation.
   public static let objects = 100_000
+  /// Characters of a field name that is compared with the known ones.
+  static let comparedNameBytes = 64
+  /// Changed letters up to which a known field counts as what was meant.
+  static let typingErrors = 3
+  /// Findings kept of one generation; what is beyond is counted, not kept.
+  public static let diagnostics = 1_000
 }

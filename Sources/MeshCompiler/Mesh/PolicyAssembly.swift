@@ -1,0 +1,91 @@
+import MeshModel
+
+/// Attaches policies to workloads.
+struct PolicyAssembly {
+  private let catalog: Catalog
+  private let labels: [String: [String: String]]
+  private(set) var workloads: [String: Workload]
+  private(set) var policies: [PolicyKey: AuthorizationPolicy] = [:]
+  private(set) var diagnostics: [Diagnostic] = []
+
+  init(_ catalog: Catalog, _ pods: PodAssembly, _ services: ServiceAssembly) {
+    self.catalog = catalog
+    labels = pods.manifests.mapValues(\.metadata.labels)
+    workloads = services.workloads
+    for manifest in catalog.policies { add(manifest) }
+    addPeerAuthentications()
+    for uid in Array(workloads.keys) {
+      workloads[uid]?.authorizationPolicies.sort {
+        ($0.namespace, $0.name) < ($1.namespace, $1.name)
+      }
+    }
+  }
+
+  private mutating func add(_ manifest: PolicyManifest) {
+    guard let policy = manifest.policy else { return }
+    policies[policy.key] = policy
+    let selected = labels.keys.filter { isSelected($0, by: manifest, policy) }
+    if policy.scope == .workloadSelector {
+      for uid in selected { workloads[uid]?.authorizationPolicies.append(policy.key) }
+    }
+    reportReach(of: manifest.origin, selected, isSelective: policy.scope == .workloadSelector)
+  }
+
+  private func isSelected(
+    _ uid: String, by manifest: PolicyManifest, _ policy: AuthorizationPolicy
+  ) -> Bool {
+    guard let workload = workloads[uid] else { return false }
+    let namespace = policy.key.namespace
+    let isRoot = namespace == catalog.options.rootNamespace
+    if !manifest.targetServices.isEmpty {
+      return manifest.targetServices.contains { target in
+        workload.services.keys.contains { key in
+          key.namespace == namespace
+            && key.hostname == "\(target.value).\(namespace).svc.\(catalog.options.clusterDomain)"
+        }
+      }
+    }
+    return (isRoot || workload.namespace == namespace)
+      && selects(manifest.selector, labels[uid] ?? [:])
+  }
+
+  private mutating func addPeerAuthentications() {
+    let authentications = PeerAuthentications(
+      catalog.peerAuthentications, rootNamespace: catalog.options.rootNamespace)
+    for policy in authentications.converted { policies[policy.key] = policy }
+    for (uid, labels) in labels {
+      guard let namespace = workloads[uid]?.namespace else { continue }
+      let keys = authentications.policies(namespace: namespace, labels: labels)
+      workloads[uid]?.authorizationPolicies += keys
+    }
+    for (loser, winner) in authentications.overruled {
+      diagnostics.append(
+        loser.diagnostic(
+          .warning, .ignored,
+          "without effect: \(winner.object?.description ?? "another") at \(winner.place) is older, "
+            + "or equally old and first by name"))
+    }
+    for manifest in catalog.peerAuthentications where !manifest.selector.isEmpty {
+      let selected = labels.keys.filter { uid in
+        workloads[uid]?.namespace == manifest.metadata.namespace
+          && selects(manifest.selector, labels[uid] ?? [:])
+      }
+      reportReach(of: manifest.origin, selected, isSelective: true)
+    }
+  }
+
+  /// Says when a policy reaches no workload, or none whose connections the mesh sees.
+  private mutating func reportReach(of origin: Origin, _ selected: [String], isSelective: Bool) {
+    if selected.isEmpty {
+      let what = isSelective ? "no pod has the labels it selects" : "no pod is in its scope"
+      diagnostics.append(
+        origin.diagnostic(
+          .warning, .selectsNothing, field: isSelective ? "spec.selector" : "",
+          "applies to nothing: \(what)"))
+    } else if selected.allSatisfy({ workloads[$0]?.tunnelProtocol != .hbone }) {
+      diagnostics.append(
+        origin.diagnostic(
+          .warning, .notCovered, "enforced nowhere: no pod it applies to is enrolled"))
+    }
+  }
+}
