@@ -42,3 +42,4 @@ static const uint32_t CLINUX_IN_IGNORED = 0x8000;
 static const uint32_t CLINUX_IN_Q_OVERFLOW = 0x4000;
 
 static const uint64_t CLINUX_BPF_FS_MAGIC = 0xcafe4a11;
+static const int CLINUX_MSG_TRUNC = 0x20;

@@ -83,7 +83,9 @@ public struct ChildProcess: Sendable {
   }
 }
 
-/// A null-terminated array of C strings. Safe because it alone holds and frees the copies.
+/// A null-terminated array of C strings.
+///
+/// Safe because it alone holds and frees the copies.
 @safe private final class CStrings {
   let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   private let count: Int

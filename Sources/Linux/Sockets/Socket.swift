@@ -119,7 +119,7 @@ public struct Socket: ~Copyable, Sendable {
     return nil
   }
 
-  /// Our end. On a connection that the kernel steered to us: the original destination.
+  /// Our end; on a connection that the kernel steered to us, the original destination.
   public borrowing func localAddress() throws(LinuxError) -> SocketAddress {
     let number = descriptor.number
     var raw = clinux_address()
