@@ -1,0 +1,92 @@
+/// The sending half of HPACK.
+///
+/// A header is remembered when its name is new. One whose value changes from tunnel to tunnel
+/// (`traceparent`, `forwarded`) therefore costs one entry and is sent by reference to its name.
+/// Source: RFC 7541.
+struct HeaderEncoder: Sendable {
+  private var table = DynamicTable(maximumSize: Limit.encoderTableBytes)
+  /// Sizes to announce in the next block: the least since the last one, then the present one.
+  private var leastUnannounced: Int?
+
+  var tableSize: Int { table.size }
+
+  /// The peer's SETTINGS_HEADER_TABLE_SIZE.
+  mutating func limitTable(to bytes: Int) {
+    let size = min(bytes, Limit.encoderTableBytes)
+    guard size != table.maximumSize else { return }
+    leastUnannounced = min(leastUnannounced ?? size, size)
+    table.resize(to: size)
+  }
+
+  /// Call before the first field of each block.
+  mutating func beginBlock(into output: inout [UInt8]) {
+    guard let least = leastUnannounced else { return }
+    leastUnannounced = nil
+    if least < table.maximumSize {
+      CompressedInteger.encode(least, prefixBits: 5, pattern: 0x20, into: &output)
+    }
+    CompressedInteger.encode(table.maximumSize, prefixBits: 5, pattern: 0x20, into: &output)
+  }
+
+  mutating func encode(_ field: HeaderField, into output: inout [UInt8]) {
+    let (namedAt, fieldAt) = table.find(name: field.name, value: field.value)
+    if let fieldAt, !field.isNeverIndexed {
+      encodeIndex(StaticTable.count + 1 + fieldAt, into: &output)
+      return
+    }
+    if let namedAt {
+      let pattern: UInt8 = field.isNeverIndexed ? 0x10 : 0
+      encodeLiteral(
+        field, nameIndex: StaticTable.count + 1 + namedAt, prefixBits: 4, pattern: pattern,
+        into: &output)
+      return
+    }
+    let known = Self.findStatic(field)
+    if known.isWhole, !field.isNeverIndexed {
+      encodeIndex(known.index, into: &output)
+      return
+    }
+    let entry = TableEntry(name: field.name, value: field.value)
+    let isKept = !field.isNeverIndexed && entry.size <= table.maximumSize / 2
+    encodeLiteral(
+      field, nameIndex: known.index, prefixBits: isKept ? 6 : 4,
+      pattern: isKept ? 0x40 : field.isNeverIndexed ? 0x10 : 0, into: &output)
+    if isKept { table.insert(entry) }
+  }
+
+  /// Zero when the name is not in the static table.
+  private static func findStatic(_ field: HeaderField) -> (index: Int, isWhole: Bool) {
+    var named = 0
+    for (index, entry) in StaticTable.entries.enumerated() where entry.name == field.name {
+      if entry.value == field.value { return (index + 1, true) }
+      if named == 0 { named = index + 1 }
+    }
+    return (named, false)
+  }
+
+  private func encodeIndex(_ index: Int, into output: inout [UInt8]) {
+    CompressedInteger.encode(index, prefixBits: 7, pattern: 0x80, into: &output)
+  }
+
+  private func encodeLiteral(
+    _ field: HeaderField, nameIndex: Int, prefixBits: Int, pattern: UInt8,
+    into output: inout [UInt8]
+  ) {
+    CompressedInteger.encode(nameIndex, prefixBits: prefixBits, pattern: pattern, into: &output)
+    if nameIndex == 0 { Self.encodeString(field.name, into: &output) }
+    Self.encodeString(field.value, into: &output)
+  }
+
+  /// Huffman when that is shorter.
+  static func encodeString(_ text: String, into output: inout [UInt8]) {
+    let bytes = text.utf8Span.span
+    let huffmanCount = HuffmanCode.hpack.encodedCount(of: bytes)
+    if huffmanCount < bytes.count {
+      CompressedInteger.encode(huffmanCount, prefixBits: 7, pattern: 0x80, into: &output)
+      HuffmanCode.hpack.encode(bytes, into: &output)
+    } else {
+      CompressedInteger.encode(bytes.count, prefixBits: 7, pattern: 0, into: &output)
+      for index in bytes.indices { output.append(bytes[index]) }
+    }
+  }
+}
