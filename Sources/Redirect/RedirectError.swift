@@ -3,7 +3,7 @@ public import Linux
 /// Why the kernel's half could not be brought to what it should be.
 ///
 /// Each description names what to look at next.
-public enum RedirectError: Error, Hashable, Sendable {
+public indirect enum RedirectError: Error, Hashable, Sendable {
   /// bpffs is not there and could not be mounted.
   case noBPFFileSystem(path: String, LinuxError)
   /// The kernel refused a program; `log` is the end of what the verifier said.
@@ -23,6 +23,8 @@ public enum RedirectError: Error, Hashable, Sendable {
   case addressMissing(uid: String, address: String)
   case tooMany(what: String, count: Int, limit: Int)
   case nameTooLong(String)
+  /// A step failed, and so did taking the earlier ones away again: release the pod.
+  case notUndone(RedirectError, then: RedirectError)
 }
 
 extension RedirectError: CustomStringConvertible {
@@ -54,6 +56,8 @@ extension RedirectError: CustomStringConvertible {
       "\(count) \(what), of which \(limit) are allowed"
     case .nameTooLong(let name):
       "name \(name) is longer than \(RedirectLimit.pinNameBytes) bytes when escaped"
+    case .notUndone(let first, let second):
+      "\(first); taking the earlier steps away failed too: \(second); release the pod"
     }
   }
 }

@@ -1,5 +1,5 @@
 public import Linux
-public import MeshModel
+import MeshModel
 
 /// One node's redirection: which pods' connections the kernel hands to ztunnel.
 ///
@@ -7,15 +7,25 @@ public import MeshModel
 /// `/sys/fs/bpf/skein/v1/<node>/`, and rules, routes and sysctls in the pods' namespaces. Never here:
 /// policy, and any state of its own. The kernel and the pins are the only state, so a node agent that
 /// starts again goes on where the last one was, and an enrolled pod stays closed while there is none.
+///
+/// One owner at a time: two values for one node would undo each other's steps.
 public struct Redirection: ~Copyable, Sendable {
   public let node: String
   public let attachment: Attachment
+  let directory: PinDirectory
+  let shared: SharedMaps
 
   /// Mounts bpffs when needed, and makes or finds the maps all pods of the node share.
   ///
   /// Chooses tcx when the kernel has it and clsact otherwise, unless told.
   public init(node: String, attachment: Attachment? = nil) throws(RedirectError) {
-    preconditionFailure("being written")
+    let directory = try PinDirectory(node: node)
+    try PinDirectory.mount()
+    let shared = try SharedMaps.findOrMake(in: directory)
+    self.shared = shared
+    self.directory = directory
+    self.node = node
+    self.attachment = attachment ?? (FeatureProbe.tcx() == .works ? .tcx : .clsact)
   }
 
   /// Brings the pod's redirection to what it should be: all of it, or nothing.
@@ -25,14 +35,35 @@ public struct Redirection: ~Copyable, Sendable {
   public borrowing func enrol(
     _ pod: PodRedirection, namespace: borrowing NetworkNamespace, listeners: PodListeners
   ) throws(RedirectError) {
-    preconditionFailure("being written")
+    let pins = try directory.pod(pod.uid)
+    let identity = try NamespaceIdentity(of: namespace)
+    let number = namespace.number
+    try inside(namespace) { () throws(RedirectError) in
+      let network = try PodNamespace()
+      let desired = try network.desired(for: pod.addresses)
+      try require(pod, has: desired.addresses)
+      if let kernel = try PodKernel.open(pins) {
+        try kernel.require(identity)
+        try kernel.change { $0.namespacePath = pod.namespacePath }
+        let current = try kernel.current(desired.interfaces)
+        let plan = RedirectionPlan.enrolling(desired, from: current)
+        try carryOut(plan, on: kernel, network, namespace: number, listeners: listeners)
+        return
+      }
+      let facts = StoredFacts(
+        namespaceInode: identity.inode, namespaceCookie: identity.cookie,
+        namespacePath: pod.namespacePath, attachment: attachment,
+        fingerprint: EmbeddedObject.fingerprint)
+      try enrolAnew(
+        pins, facts, desired, network, namespace: number, listeners: listeners)
+    }
   }
 
   /// Puts ztunnel's new listeners over the old ones; a connection in between goes to one or the other.
   public borrowing func updateListeners(
     of uid: String, to listeners: PodListeners
   ) throws(RedirectError) {
-    preconditionFailure("being written")
+    try kernel(of: uid).put(listeners)
   }
 
   /// Brings addresses and interfaces to what the namespace has now.
@@ -41,108 +72,117 @@ public struct Redirection: ~Copyable, Sendable {
   public borrowing func follow(
     _ uid: String, namespace: borrowing NetworkNamespace
   ) throws(RedirectError) {
-    preconditionFailure("being written")
+    let kernel = try kernel(of: uid)
+    try kernel.require(NamespaceIdentity(of: namespace))
+    let number = namespace.number
+    try inside(namespace) { () throws(RedirectError) in
+      let network = try PodNamespace()
+      let desired = try network.desired(for: [])
+      let plan = RedirectionPlan.following(desired, from: try kernel.current(desired.interfaces))
+      try carryOut(plan, on: kernel, network, namespace: number, listeners: nil)
+    }
   }
 
   /// Takes the redirection away; the pod's traffic is its own again. Nothing happens when there is none.
-  ///
-  /// Nil when the namespace is gone: then only the pins are left to remove.
   public borrowing func release(
-    _ uid: String, namespace: borrowing NetworkNamespace?
+    _ uid: String, namespace: borrowing NetworkNamespace
   ) throws(RedirectError) {
-    preconditionFailure("being written")
+    guard let kernel = try remainingKernel(of: uid) else { return }
+    try kernel.require(NamespaceIdentity(of: namespace))
+    try inside(namespace) { () throws(RedirectError) in
+      let network = try PodNamespace()
+      let current = CurrentRedirection(hasLookup: try kernel.hasLookup())
+      for change in RedirectionPlan.releasing(current, hasNamespace: true) {
+        try takeAway(change, from: kernel, network)
+      }
+    }
+  }
+
+  /// The same for a caller without the namespace: it is sought by the path in the pins, by name and
+  /// by process. When it is gone, only the pins are left to remove.
+  public borrowing func release(_ uid: String) throws(RedirectError) {
+    guard let kernel = try remainingKernel(of: uid) else { return }
+    let facts = try kernel.facts()
+    if let namespace = try NamespaceSearch.find(
+      inode: facts.namespaceInode, cookie: facts.namespaceCookie, path: facts.namespacePath)
+    {
+      try release(uid, namespace: namespace)
+      return
+    }
+    let current = CurrentRedirection(hasLookup: try kernel.hasLookup())
+    for change in RedirectionPlan.releasing(current, hasNamespace: false) {
+      try takeAway(change, from: kernel, nil)
+    }
   }
 
   /// Every pod that has pins; programs of another build are replaced in place, atomically.
   ///
   /// With clsact the replacement waits for `enrol`, which knows the namespace.
   public borrowing func adopt() throws(RedirectError) -> [AdoptedPod] {
-    preconditionFailure("being written")
+    var adopted: [AdoptedPod] = []
+    for uid in try directory.pods() {
+      let pins = try directory.pod(uid)
+      guard let kernel = try PodKernel.open(pins) else {
+        // Nothing was attached yet when it was cut short.
+        try pins.remove()
+        continue
+      }
+      let facts = try kernel.facts()
+      var isUpdated = false
+      if facts.fingerprint != EmbeddedObject.fingerprint {
+        isUpdated = try kernel.replacePrograms(shared: shared, isInNamespace: false)
+      }
+      adopted.append(
+        AdoptedPod(
+          uid: uid, namespaceInode: facts.namespaceInode, namespaceCookie: facts.namespaceCookie,
+          namespacePath: facts.namespacePath, attachment: facts.attachment,
+          isComplete: facts.isComplete, isUpdated: isUpdated))
+    }
+    return adopted
   }
 
   public borrowing func enrolledPods() throws(RedirectError) -> [String] {
-    preconditionFailure("being written")
+    try directory.pods()
   }
 
-  /// Lets packets of a cgroup's sockets leave pods: ztunnel's, before its first socket.
-  ///
-  /// A listener keeps the cgroup it was made in: an old id stays until its listeners are replaced.
-  public borrowing func allowAgentCgroup(_ id: UInt64) throws(RedirectError) {
-    preconditionFailure("being written")
+  borrowing func kernel(of uid: String) throws(RedirectError) -> PodKernel {
+    guard let kernel = try PodKernel.open(try directory.pod(uid)) else {
+      throw .notEnrolled(uid: uid)
+    }
+    return kernel
   }
 
-  public borrowing func forgetAgentCgroup(_ id: UInt64) throws(RedirectError) {
-    preconditionFailure("being written")
+  /// Nil when nothing was attached; what a crash left of a directory is removed then.
+  private borrowing func remainingKernel(of uid: String) throws(RedirectError) -> PodKernel? {
+    let pins = try directory.pod(uid)
+    if let kernel = try PodKernel.open(pins) { return kernel }
+    if pins.exists { try pins.remove() }
+    return nil
   }
 
-  public borrowing func agentCgroups() throws(RedirectError) -> Set<UInt64> {
-    preconditionFailure("being written")
-  }
-
-  /// Lets connections of this cgroup's processes (the kubelet's) reach the applications untouched.
-  ///
-  /// In place of the cgroup given before; nil: of none.
-  public borrowing func attachProbes(cgroupPath: String?) throws(RedirectError) {
-    preconditionFailure("being written")
-  }
-
-  public borrowing func counters(of uid: String) throws(RedirectError) -> RedirectionCounters {
-    preconditionFailure("being written")
-  }
-
-  public borrowing func facts(of uid: String) throws(RedirectError) -> PodFacts {
-    preconditionFailure("being written")
-  }
-
-  /// What a namespace must agree with before a pod counts as proven.
-  public borrowing func evidence(
-    for pod: PodRedirection, namespace: borrowing NetworkNamespace
-  ) throws(RedirectError) -> RedirectionEvidence {
-    preconditionFailure("being written")
-  }
-
-  /// Releases every pod of the node and removes everything that is shared: after a drain or a crash.
-  ///
-  /// Namespaces are found by the path in the pins, under /run/netns, and by process. Answers what
-  /// could not be undone, one line each; empty when nothing is left.
-  public static func uninstall(node: String) throws(RedirectError) -> [String] {
-    preconditionFailure("being written")
+  private func require(
+    _ pod: PodRedirection, has addresses: Set<IPAddress>
+  ) throws(RedirectError) {
+    if let missing = pod.addresses.first(where: { !addresses.contains($0) }) {
+      throw .addressMissing(uid: pod.uid, address: "\(missing)")
+    }
+    guard addresses.count <= RedirectLimit.addressesPerPod else {
+      throw .tooMany(
+        what: "addresses of \(pod.uid)", count: addresses.count,
+        limit: RedirectLimit.addressesPerPod)
+    }
   }
 }
 
-/// Facts whose agreement proves that a pod's capture is in place and is this pod's.
-public struct RedirectionEvidence: Hashable, Sendable {
-  /// The namespace given now, and the one the pins were made for.
-  public var namespaceInode: UInt64
-  public var namespaceCookie: UInt64
-  public var pinnedInode: UInt64
-  public var pinnedCookie: UInt64
-  /// What the kernel says the lookup program hangs on.
-  public var lookupInode: UInt64
-  /// Interfaces of the namespace without our egress program.
-  public var openInterfaces: [String]
-  /// Addresses the model gives the pod and the namespace lacks.
-  public var missingAddresses: [IPAddress]
-  /// Addresses of the namespace that the kernel's half does not know: ztunnel's dials would loop.
-  public var unknownAddresses: [IPAddress]
-  /// Empty slots of the sockmap that should hold a listener, counted.
-  public var missingListeners: Int
-  /// Rules, routes or sysctls that are not as they must be, each in words.
-  public var missingSettings: [String]
-
-  /// What disagrees, each in words; empty when capture is in place.
-  public var objections: [String] {
-    var objections: [String] = []
-    if namespaceInode != pinnedInode || namespaceCookie != pinnedCookie {
-      objections.append("the namespace is \(namespaceInode), the pins are for \(pinnedInode)")
-    }
-    if lookupInode != namespaceInode {
-      objections.append("the lookup program hangs on namespace \(lookupInode)")
-    }
-    objections += openInterfaces.map { "interface \($0) has no egress program" }
-    objections += missingAddresses.map { "address \($0) is on no interface" }
-    objections += unknownAddresses.map { "address \($0) is not in local_addresses" }
-    if missingListeners > 0 { objections.append("\(missingListeners) listeners are missing") }
-    return objections + missingSettings
+/// Runs `body` with the calling thread in the namespace.
+func inside<Result: ~Copyable>(
+  _ namespace: borrowing NetworkNamespace, _ body: () throws(RedirectError) -> Result
+) throws(RedirectError) -> Result {
+  let outcome: Swift.Result<Result, RedirectError>
+  do throws(LinuxError) {
+    outcome = try namespace.perform(body)
+  } catch {
+    throw .namespace(step: "enter the pod's namespace", error)
   }
+  return try outcome.get()
 }

@@ -20,6 +20,9 @@ const unsigned char *cbpf_embedded_bytes(enum cbpf_embedded object, size_t *coun
 /* Opens an object; NULL and errno on failure. The name appears in the kernel's lists. */
 struct bpf_object *cbpf_open(const void *bytes, size_t count, const char *name);
 
+/* A close-on-exec copy; -1 and errno on failure. */
+int cbpf_duplicate(int number);
+
 /* What libbpf and the verifier said on this thread since the last call; the last 4 KiB of it. */
 const char *cbpf_take_log(void);
 
@@ -33,6 +36,9 @@ int cbpf_clsact_query(int interface, unsigned *program_id);
 
 /* BPF_MAP_CREATE without a name's BTF; negative errno on failure. */
 int cbpf_array_make(const char *name, unsigned value_size);
+
+/* Of struct bpf_sk_lookup's newest field that lookup.bpf.c reads; Linux 5.17. */
+size_t cbpf_ingress_interface_offset(void);
 
 /* Loads instructions as a program: for probing what the kernel takes. Negative errno on failure. */
 int cbpf_program_load(enum bpf_prog_type type, unsigned attach_type, const struct bpf_insn *code,

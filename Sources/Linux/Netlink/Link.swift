@@ -8,6 +8,8 @@ public struct Link: Hashable, Sendable {
   public var kind: String
   public var isUp: Bool
   public var isLoopback: Bool
+  /// False for tunnels, whose frames start with the IP header (ARPHRD_ETHER in linux/if_arp.h).
+  public var hasEthernetHeader: Bool
   /// Largest packet, in bytes.
   public var maximumTransmissionUnit: UInt32
   /// For a veth: the other end's index, in its own network namespace.
@@ -56,6 +58,7 @@ extension Link {
     index = Int32(bitPattern: fixed.native32(at: 4))
     isUp = flags & 0x1 != 0
     isLoopback = flags & 0x8 != 0
+    hasEthernetHeader = UInt16(fixed[2]) | UInt16(fixed[3]) << 8 == 1
     name = attributes[3].map(text) ?? ""
     maximumTransmissionUnit = number(attributes[4]) ?? 0
     let details = attributes[18].map { NetlinkMessage.attributes($0, from: 0) }

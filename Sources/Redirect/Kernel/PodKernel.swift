@@ -1,0 +1,140 @@
+import CBPF
+import Linux
+import MeshModel
+
+/// One pod's pinned objects, opened, and the steps that change them.
+///
+/// Steps inside the namespace expect the calling thread to be there.
+struct PodKernel: ~Copyable {
+  static let egressPrograms: Set<String> = ["egress", "egress_bare"]
+
+  let pins: PodPins
+  let listeners: BPFMap<UInt32, UInt64>
+  let addresses: BPFMap<redirect_address, UInt8>
+  let counters: OwnedDescriptor
+  private let factsMap: BPFMap<UInt32, redirect_facts>
+
+  /// Opens what is pinned; nil when there is no directory or it has no facts, so nothing was attached.
+  static func open(_ pins: PodPins) throws(RedirectError) -> PodKernel? {
+    guard let facts = try BPFSystem.openIfThere(pins.facts) else { return nil }
+    return PodKernel(
+      pins: pins, listeners: BPFMap("listeners", try BPFSystem.open(pins.listeners)),
+      addresses: BPFMap("local_addresses", try BPFSystem.open(pins.addresses)),
+      counters: try BPFSystem.open(pins.counters), factsMap: BPFMap("facts", facts))
+  }
+
+  /// Loads and pins everything; nothing is attached. The facts come last, as the sign of a whole set.
+  static func make(
+    _ pins: PodPins, facts: StoredFacts, shared: borrowing SharedMaps
+  ) throws(RedirectError) -> PodKernel {
+    // A directory without facts is what a crash left of this very step.
+    if pins.exists { try pins.remove() }
+    try pins.make()
+    let lookup = try LoadedObject.load(.lookup, programs: ["lookup"], reusing: shared.byName)
+    let counters = try lookup.map("counters")
+    let egress = try LoadedObject.load(
+      .egress, programs: egressPrograms, reusing: shared.byName + [("counters", counters.number)])
+    let listeners = try lookup.map("listeners")
+    let addresses = try lookup.map("local_addresses")
+    let size = UInt32(MemoryLayout<redirect_facts>.size)
+    let factsNumber = unsafe cbpf_array_make("facts", size)
+    guard factsNumber >= 0 else {
+      throw .map(name: "facts", LinuxError(call: "bpf_map_create", errno: -factsNumber))
+    }
+    let factsMap = BPFMap<UInt32, redirect_facts>("facts", OwnedDescriptor(adopting: factsNumber))
+    try factsMap.put(0, facts.stored)
+
+    try BPFSystem.pin(try lookup.program("lookup").number, at: pins.program("lookup"))
+    for name in egressPrograms.sorted() {
+      try BPFSystem.pin(try egress.program(name).number, at: pins.program(name))
+    }
+    try BPFSystem.pin(listeners.number, at: pins.listeners)
+    try BPFSystem.pin(addresses.number, at: pins.addresses)
+    try BPFSystem.pin(counters.number, at: pins.counters)
+    try BPFSystem.pin(factsMap.descriptor.number, at: pins.facts)
+    return PodKernel(
+      pins: pins, listeners: BPFMap("listeners", listeners),
+      addresses: BPFMap("local_addresses", addresses), counters: counters, factsMap: factsMap)
+  }
+
+  private init(
+    pins: PodPins, listeners: consuming BPFMap<UInt32, UInt64>,
+    addresses: consuming BPFMap<redirect_address, UInt8>, counters: consuming OwnedDescriptor,
+    factsMap: consuming BPFMap<UInt32, redirect_facts>
+  ) {
+    self.pins = pins
+    self.listeners = listeners
+    self.addresses = addresses
+    self.counters = counters
+    self.factsMap = factsMap
+  }
+
+  func facts() throws(RedirectError) -> StoredFacts {
+    guard let stored = try factsMap.value(0, else: redirect_facts()) else {
+      throw .missing(what: "facts", object: pins.path)
+    }
+    return StoredFacts(stored)
+  }
+
+  func change(_ body: (inout StoredFacts) -> Void) throws(RedirectError) {
+    var facts = try facts()
+    let before = facts
+    body(&facts)
+    if facts != before { try factsMap.put(0, facts.stored) }
+  }
+
+  func localAddresses() throws(RedirectError) -> Set<IPAddress> {
+    let keys = try addresses.keys(like: redirect_address(), limit: RedirectLimit.addressesPerPod)
+    return Set(keys.map(\.address))
+  }
+
+  /// Writes every listener over the slot's old one, in one step each.
+  func put(_ listeners: PodListeners) throws(RedirectError) {
+    for (slot, number) in listeners.slots.enumerated() {
+      guard let number else { continue }
+      try self.listeners.put(UInt32(slot), UInt64(number))
+    }
+  }
+
+  /// Which slots hold a listener. A sockmap gives a socket's cookie back, and forgets closed ones.
+  func filledSlots() throws(RedirectError) -> [Bool] {
+    var filled: [Bool] = []
+    for slot in 0..<UInt32(REDIRECT_LISTENERS.rawValue) {
+      filled.append(try listeners.value(slot, else: 0) != nil)
+    }
+    return filled
+  }
+
+  func readCounters() throws(RedirectError) -> RedirectionCounters {
+    let processors = Int(libbpf_num_possible_cpus())
+    guard processors > 0 else {
+      throw .map(
+        name: "counters", LinuxError(call: "libbpf_num_possible_cpus", errno: CInt(-processors)))
+    }
+    var slots: [UInt64] = []
+    for slot in 0..<UInt32(REDIRECT_COUNTERS.rawValue) {
+      slots.append(try sumOverProcessors(counters.number, slot: slot, processors: processors))
+    }
+    return RedirectionCounters(slots: slots)
+  }
+}
+
+extension RedirectionCounters {
+  init(slots: [UInt64]) {
+    func value(_ counter: redirect_counter) -> UInt64 { slots[Int(counter.rawValue)] }
+    looped = value(REDIRECT_EGRESS_LOOPED)
+    passedAgent = value(REDIRECT_EGRESS_PASSED_AGENT)
+    passedProbe = value(REDIRECT_EGRESS_PASSED_PROBE)
+    passedOther = value(REDIRECT_EGRESS_PASSED_OTHER)
+    passedControl = value(REDIRECT_EGRESS_PASSED_CONTROL)
+    droppedOrphan = value(REDIRECT_EGRESS_DROPPED_ORPHAN)
+    droppedProtocol = value(REDIRECT_EGRESS_DROPPED_PROTOCOL)
+    droppedMalformed = value(REDIRECT_EGRESS_DROPPED_MALFORMED)
+    givenOutbound = value(REDIRECT_LOOKUP_OUTBOUND)
+    givenInbound = value(REDIRECT_LOOKUP_INBOUND)
+    givenHBONE = value(REDIRECT_LOOKUP_HBONE)
+    leftLocal = value(REDIRECT_LOOKUP_PASSED_LOCAL)
+    leftProbe = value(REDIRECT_LOOKUP_PASSED_PROBE)
+    droppedNoListener = value(REDIRECT_LOOKUP_DROPPED)
+  }
+}
