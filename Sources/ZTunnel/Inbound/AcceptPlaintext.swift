@@ -1,0 +1,128 @@
+import AgentProtocol
+import Linux
+import MeshModel
+
+extension Worker {
+  /// A connection to a pod from outside the mesh, or from a pod that is not enrolled.
+  func acceptPlaintext(
+    _ socket: consuming Socket, from peer: SocketAddress, to destination: SocketAddress,
+    in pod: ServedPod
+  ) throws(LinuxError) {
+    let client = AppSocket(socket, in: pod, isClient: true, worker: self)
+    let facts = ConnectionFacts(
+      source: nil, sourceIP: peer.ip, destinationIP: destination.ip,
+      destinationPort: destination.port)
+    guard !AgentPort.contains(destination.port), drain == nil else {
+      client.close(withReset: true)
+      return
+    }
+    if case .deny(let denial) = verdict(facts, for: pod) {
+      refusedInbound(id: randomNumber(), .policy(denial), facts, source: peer, in: pod)
+      client.close(withReset: true)
+      return
+    }
+    let setup = PlaintextSetup(
+      client, from: peer, to: destination, facts: facts, in: pod, worker: self)
+    client.setup = setup
+    try client.start()
+    setup.begin()
+  }
+
+  /// A socket towards an application: in its pod's namespace, keeping the client's address.
+  ///
+  /// The mark brings the answers back through lo, to us. A pod that calls itself keeps nothing: the
+  /// kernel would take such a packet for its own.
+  func applicationSocket(
+    in pod: ServedPod, from client: IPAddress, to target: SocketAddress
+  ) throws(LinuxError) -> Socket {
+    let socket = try Socket.stream(for: target.ip, in: pod.shared.namespace)
+    guard let configuration, client != target.ip, client.isIPv4 == target.ip.isIPv4 else {
+      return socket
+    }
+    try socket.setTransparent(for: target.ip)
+    try socket.setMark(configuration.mark)
+    try socket.bindToDevice("lo")
+    try socket.setBindAddressNoPort()
+    try socket.setLocalPortRange(configuration.reservedPorts)
+    try socket.bind(to: SocketAddress(ip: client, port: 0))
+    return socket
+  }
+}
+
+/// A plain connection on its way to the application.
+final class PlaintextSetup: Setup {
+  let worker: Worker
+  private let client: AppSocket
+  private let source: SocketAddress
+  private let target: SocketAddress
+  private let facts: ConnectionFacts
+  private let pod: ServedPod
+  private var application: AppSocket?
+
+  init(
+    _ client: AppSocket, from source: SocketAddress, to target: SocketAddress,
+    facts: ConnectionFacts, in pod: ServedPod, worker: Worker
+  ) {
+    self.client = client
+    self.source = source
+    self.target = target
+    self.facts = facts
+    self.pod = pod
+    self.worker = worker
+  }
+
+  func begin() {
+    do throws(LinuxError) {
+      let socket = try worker.applicationSocket(in: pod, from: source.ip, to: target)
+      try socket.setNoDelay()
+      try socket.setKeepAlive(.ours)
+      _ = try socket.connect(to: target)
+      let application = AppSocket(socket, in: pod, isClient: false, worker: worker)
+      application.setup = self
+      self.application = application
+      try application.start()
+      client.expire(after: ZTunnelLimit.applicationConnect)
+    } catch {
+      fail("\(error)")
+    }
+  }
+
+  override func socketReady(_ socket: AppSocket, _ readiness: Readiness) {
+    if socket === client {
+      if readiness.contains(.error) { leave() }
+      return
+    }
+    do throws(LinuxError) {
+      guard try socket.socket?.connectResult() == .connected else { return }
+    } catch {
+      fail("\(error)")
+      return
+    }
+    client.deadline = nil
+    client.setup = nil
+    socket.setup = nil
+    client.link = .socket(socket)
+    socket.link = .socket(client)
+    worker.openedInbound(client, facts, source: source, target, .plaintext, in: pod)
+    worker.queue(client)
+    worker.queue(socket)
+  }
+
+  override func cancel() { leave() }
+
+  override func expired() {
+    fail("no answer to TCP connect within \(ZTunnelLimit.applicationConnect)")
+  }
+
+  private func fail(_ reason: String) {
+    worker.failedInbound(facts, source: source, target, .plaintext, reason, in: pod)
+    leave()
+  }
+
+  private func leave() {
+    application?.setup = nil
+    application?.close(withReset: true)
+    client.setup = nil
+    client.close(withReset: true)
+  }
+}

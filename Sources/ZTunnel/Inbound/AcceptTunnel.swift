@@ -1,0 +1,191 @@
+import AgentProtocol
+import HBONE
+import Linux
+import MeshModel
+import TLS
+
+extension Worker {
+  /// A peer's tunnel connection to one of our pods.
+  func acceptTunnel(
+    _ socket: consuming Socket, from peer: SocketAddress, to local: SocketAddress,
+    on listener: ListenerHandler
+  ) throws(LinuxError) {
+    let pod = listener.pod
+    guard let identity = mesh.workload(uid: pod.workloadUID)?.identity,
+      listener.handshakeBegan()
+    else {
+      socket.closeWithReset()
+      return
+    }
+    let tunnel = Tunnel(
+      id: takeIdentifier(), pod: pod, purpose: .server(listener, local: local), peer: peer,
+      localIdentity: identity, socket: socket, state: .waitingForIdentity, worker: self)
+    do throws(LinuxError) {
+      try tunnel.start()
+    } catch {
+      listener.handshakeEnded()
+      tunnel.abandon()
+      throw error
+    }
+    if !beginServing(tunnel) {
+      waitingTunnels.append(tunnel)
+      tunnel.expire(after: ZTunnelLimit.identityWait)
+    }
+  }
+
+  /// Starts the handshake when there is a certificate to show; false when it has to wait.
+  func beginServing(_ tunnel: Tunnel) -> Bool {
+    guard !tunnel.isClosed else { return true }
+    guard let credentials = usableCredentials(of: tunnel.localIdentity) else { return false }
+    do throws(TLSFailure) {
+      tunnel.begin(try TLSSession(server: credentials))
+    } catch {
+      tunnel.fail(.tlsFailure, "\(error)")
+    }
+    return true
+  }
+
+  /// A CONNECT: is it for this pod, may it pass, does the application answer?
+  func acceptStream(_ stream: StreamID, _ request: ConnectRequest, on tunnel: Tunnel) {
+    guard case .server(_, let local) = tunnel.purpose else { return }
+    guard drain == nil else {
+      tunnel.refuseStream(stream, status: 503)
+      return
+    }
+    guard request.fault == nil, let target = Self.target(of: request, local: local) else {
+      tunnel.refuseStream(stream, status: 400)
+      return
+    }
+    guard !AgentPort.contains(target.port) else {
+      tunnel.refuseStream(stream, status: 503)
+      return
+    }
+    let facts = ConnectionFacts(
+      source: tunnel.peerIdentity, sourceIP: tunnel.peer.ip, destinationIP: target.ip,
+      destinationPort: target.port)
+    if case .deny(let denial) = verdict(facts, for: tunnel.pod) {
+      let id = randomNumber()
+      refusedInbound(id: id, .policy(denial), facts, source: tunnel.peer, in: tunnel.pod)
+      let header = RefusalHeader(id: id, reason: "\(denial)")
+      tunnel.refuseStream(stream, status: 401, [header.field])
+      return
+    }
+    let setup = InboundSetup(
+      on: tunnel, stream, to: target, facts: facts, isEnd: request.isEnd, worker: self)
+    setup.begin()
+  }
+
+  /// The pod's own address and a port of the application, or nil.
+  static func target(of request: ConnectRequest, local: SocketAddress) -> SocketAddress? {
+    let authority: ConnectAuthority
+    do throws(ConnectAuthority.ParseError) {
+      authority = try ConnectAuthority(parsing: request.authority)
+    } catch {
+      return nil
+    }
+    guard let target = authority.socketAddress, target.ip == local.ip, target.port > 0 else {
+      return nil
+    }
+    return target
+  }
+}
+
+extension Tunnel {
+  func refuseStream(_ stream: StreamID, status: UInt16, _ headers: [HeaderField] = []) {
+    http2.respond(stream, status: status, headers: headers, endStream: true)
+    http2.closed(stream)
+    worker.flushLater(self)
+  }
+}
+
+/// One stream of a peer on its way to the application.
+final class InboundSetup: Setup {
+  let worker: Worker
+  private let tunnel: Tunnel
+  private let stream: StreamID
+  private let target: SocketAddress
+  private let facts: ConnectionFacts
+  private let isEnd: Bool
+  private var application: AppSocket?
+
+  init(
+    on tunnel: Tunnel, _ stream: StreamID, to target: SocketAddress, facts: ConnectionFacts,
+    isEnd: Bool, worker: Worker
+  ) {
+    self.tunnel = tunnel
+    self.stream = stream
+    self.target = target
+    self.facts = facts
+    self.isEnd = isEnd
+    self.worker = worker
+  }
+
+  func begin() {
+    do throws(LinuxError) {
+      let socket = try worker.applicationSocket(
+        in: tunnel.pod, from: tunnel.peer.ip, to: target)
+      try socket.setNoDelay()
+      try socket.setKeepAlive(.ours)
+      _ = try socket.connect(to: target)
+      let application = AppSocket(socket, in: tunnel.pod, isClient: false, worker: worker)
+      application.setup = self
+      application.isEnding = isEnd
+      self.application = application
+      tunnel.streams[stream] = application
+      try application.start()
+      application.expire(after: ZTunnelLimit.applicationConnect)
+    } catch {
+      fail("\(error)")
+    }
+  }
+
+  override func socketReady(_ socket: AppSocket, _ readiness: Readiness) {
+    do throws(LinuxError) {
+      guard try socket.socket?.connectResult() == .connected else { return }
+    } catch {
+      fail("\(error)")
+      return
+    }
+    application = nil
+    socket.deadline = nil
+    socket.setup = nil
+    socket.link = .stream(tunnel, stream)
+    worker.openedInbound(socket, facts, source: tunnel.peer, target, .hbone, in: tunnel.pod)
+    tunnel.http2.respond(stream, status: 200, headers: [], endStream: false)
+    worker.flushLater(tunnel)
+    socket.drainPending()
+    if !socket.isClosed { worker.queue(socket) }
+  }
+
+  override func expired() {
+    fail("no answer to TCP connect within \(ZTunnelLimit.applicationConnect)")
+  }
+
+  override func cancel() {
+    leave()
+    tunnel.resetStream(stream)
+  }
+
+  override func streamWasReset(_ code: ErrorCode) { leave() }
+
+  override func tunnelFailed(_ flag: ResponseFlag, _ reason: String) { leave() }
+
+  private func fail(_ reason: String) {
+    worker.failedInbound(facts, source: tunnel.peer, target, .hbone, reason, in: tunnel.pod)
+    leave()
+    tunnel.http2.respond(stream, status: 503, headers: [], endStream: true)
+    if tunnel.streams[stream] != nil {
+      tunnel.forgetStream(stream)
+    } else {
+      tunnel.http2.closed(stream)
+    }
+    worker.flushLater(tunnel)
+  }
+
+  private func leave() {
+    guard let application else { return }
+    self.application = nil
+    application.setup = nil
+    application.close(withReset: true)
+  }
+}

@@ -1,0 +1,63 @@
+import AgentProtocol
+import Linux
+import MeshModel
+import TLS
+
+/// A pod's network namespace, shared by all threads; it closes with its last user.
+final class PodNamespace: Sendable {
+  let pod: Pod
+  let namespace: NetworkNamespace
+
+  init(pod: Pod, namespace: consuming NetworkNamespace) {
+    self.pod = pod
+    self.namespace = namespace
+  }
+}
+
+/// One listener in a pod's namespace, shared by all threads.
+final class ListenerSocket: Sendable {
+  let podUID: String
+  let kind: ListenerKind
+  let socket: Socket
+  /// Where it is bound; a connection to this very address was not steered to us.
+  let bound: SocketAddress
+
+  init(podUID: String, kind: ListenerKind, socket: consuming Socket) throws(LinuxError) {
+    bound = try socket.localAddress()
+    self.podUID = podUID
+    self.kind = kind
+    self.socket = socket
+  }
+}
+
+/// What the control thread tells each worker, in order.
+enum WorkerCommand: Sendable {
+  case configure(Configuration)
+  case model(MeshIndex, rejudge: PolicyScope)
+  case addPod(PodNamespace, [ListenerSocket])
+  case replaceListener(ListenerSocket)
+  case removePod(uid: String)
+  /// Nil: nobody here needs the identity any more.
+  case credentials(SPIFFEID, Credentials?)
+  case inspect(request: UInt64, InspectionSection)
+  case drain(until: Instant)
+}
+
+/// What a worker tells the control thread.
+enum WorkerReport: Sendable {
+  case message(TunnelMessage)
+  /// The kernel destroyed the listener (accept answers EINVAL).
+  case listenerBroken(ListenerSocket)
+  /// This worker holds nothing of the pod any more.
+  case podReleased(uid: String)
+  case inspected(request: UInt64, worker: Int, WorkerInspection)
+  case drained(worker: Int, cut: UInt32)
+}
+
+/// One worker's part of an inspection.
+enum WorkerInspection: Sendable {
+  case counts(connections: UInt64, tunnels: UInt64)
+  case connections([ConnectionRecord])
+  case tunnels([TunnelRecord])
+  case metrics([MetricSample])
+}

@@ -1,0 +1,126 @@
+import AgentProtocol
+import Linux
+import MeshModel
+
+/// A pod as one worker serves it.
+final class ServedPod {
+  let shared: PodNamespace
+  var listeners: [ListenerHandler] = []
+  /// Our tunnel connections from this pod.
+  var pools: [TunnelKey: PooledTunnels] = [:]
+  var isRemoved = false
+
+  init(_ shared: PodNamespace) { self.shared = shared }
+
+  var uid: String { shared.pod.uid }
+  var workloadUID: String { shared.pod.workloadUID }
+}
+
+/// One of a pod's listeners in this worker's poller.
+final class ListenerHandler: Handler {
+  let pod: ServedPod
+  let listener: ListenerSocket
+  /// Inbound tunnel connections that have not finished their handshake.
+  private var handshakes = 0
+  /// Rests because there was no descriptor left.
+  private var isResting = false
+
+  init(_ listener: ListenerSocket, of pod: ServedPod, worker: Worker) {
+    self.listener = listener
+    self.pod = pod
+    super.init(worker: worker)
+  }
+
+  /// EPOLLEXCLUSIVE: a connection wakes one worker, not all.
+  private static let interest = Readiness([.readable, Readiness(rawValue: 1 << 28)])
+
+  func start() throws(LinuxError) {
+    try worker.watch(self, listener.socket.number, Self.interest)
+  }
+
+  /// Takes no more connections; the socket stays open for those that wait in it.
+  func stop() {
+    guard !isClosed else { return }
+    do throws(LinuxError) {
+      if !isResting { try worker.poller.remove(listener.socket.number) }
+    } catch {
+      // ENOENT: it was not watched.
+    }
+    worker.bury(self)
+  }
+
+  func handshakeBegan() -> Bool {
+    guard handshakes < ZTunnelLimit.handshakesPerListener else { return false }
+    handshakes += 1
+    return true
+  }
+
+  func handshakeEnded() { handshakes -= 1 }
+
+  override func ready(_ readiness: Readiness) {
+    for _ in 0..<ZTunnelLimit.acceptsPerTurn where !isClosed && !isResting {
+      do throws(LinuxError) {
+        guard let accepted = try listener.socket.accept() else { return }
+        let peer = accepted.peer
+        try take(accepted.takeSocket(), from: peer)
+      } catch {
+        acceptFailed(error)
+      }
+    }
+  }
+
+  private func acceptFailed(_ error: LinuxError) {
+    if error.isInvalid {
+      stop()
+      worker.tellControl(.listenerBroken(listener))
+    } else if error.isOutOfDescriptors {
+      rest()
+    } else {
+      // The connection died between accept and our first question about it.
+      worker.failedAccepts += 1
+    }
+  }
+
+  /// Out of descriptors: refuses one connection so that its client knows, then waits for others to end.
+  private func rest() {
+    worker.reserve = nil
+    do throws(LinuxError) {
+      if let accepted = try listener.socket.accept() { accepted.takeSocket().closeWithReset() }
+      try worker.poller.remove(listener.socket.number)
+      isResting = true
+    } catch {
+      // Another thread took the descriptor first: the poller reports again.
+    }
+    worker.takeReserve()
+    expire(after: ZTunnelLimit.descriptorRest)
+  }
+
+  override func expired() {
+    guard isResting else { return }
+    do throws(LinuxError) {
+      try worker.poller.add(listener.socket.number, token: token, Self.interest)
+      isResting = false
+    } catch {
+      expire(after: ZTunnelLimit.descriptorRest)
+    }
+  }
+
+  private func take(_ socket: consuming Socket, from peer: SocketAddress) throws(LinuxError) {
+    let local = try socket.localAddress()
+    guard local != listener.bound, worker.configuration != nil else {
+      // Dialled directly inside the pod, not steered here: there is nothing to forward to.
+      socket.closeWithReset()
+      return
+    }
+    try socket.setNoDelay()
+    try socket.setKeepAlive(.ours)
+    switch listener.kind {
+    case .outbound4, .outbound6:
+      try worker.acceptOutbound(socket, from: peer, to: local, in: pod)
+    case .inbound4, .inbound6:
+      try worker.acceptPlaintext(socket, from: peer, to: local, in: pod)
+    case .hbone4, .hbone6:
+      try worker.acceptTunnel(socket, from: peer, to: local, on: self)
+    }
+  }
+}

@@ -1,0 +1,177 @@
+import AgentProtocol
+import Linux
+import MeshModel
+import TLS
+
+extension Worker {
+  func handle(_ command: WorkerCommand) {
+    switch command {
+    case .configure(let configuration): self.configuration = configuration
+    case .model(let mesh, let scope): replaceModel(mesh, scope)
+    case .addPod(let namespace, let listeners): addPod(namespace, listeners)
+    case .replaceListener(let listener): replaceListener(listener)
+    case .removePod(let uid): removePod(uid)
+    case .credentials(let identity, let credentials):
+      self.credentials[identity] = credentials
+      if credentials != nil { wakeWaiting() }
+    case .inspect(let request, let section): inspect(request, section)
+    case .drain(let deadline): startDrain(until: deadline)
+    }
+  }
+
+  // MARK: Model
+
+  private func replaceModel(_ mesh: MeshIndex, _ scope: PolicyScope) {
+    self.mesh = mesh
+    rejudge(scope)
+    endStaleTunnels()
+    wakeWaiting()
+  }
+
+  /// Asks policy again for the live connections the change may concern, and cuts those it denies.
+  private func rejudge(_ scope: PolicyScope) {
+    guard !scope.isEmpty else { return }
+    for connection in Array(connections.values) {
+      guard var facts = connection.facts, let socket = connection.socket,
+        let pod = pods[connection.podUID]
+      else { continue }
+      let sourceUID = connection.labels.key.sourceWorkload
+      guard scope.includes(destination: pod.workloadUID, source: sourceUID) else { continue }
+      if connection.transport == .local {
+        // The kernel proved the pod; who the pod is may have changed.
+        facts.source = mesh.workload(uid: sourceUID)?.identity
+      }
+      guard case .deny(let denial) = verdict(facts, for: pod) else { continue }
+      refusedInbound(
+        id: randomNumber(), .policy(denial), facts, source: connection.source, in: pod,
+        endedLiveConnection: true)
+      socket.abort(flag: .denied, reason: "policy changed: \(denial)")
+    }
+  }
+
+  /// Ends our tunnel connections whose far end is another workload now, or whose own pod is.
+  private func endStaleTunnels() {
+    for tunnel in Array(tunnels.values) {
+      switch tunnel.purpose {
+      case .client(let key):
+        if mesh.workload(at: key.address)?.uid != key.workloadUID {
+          tunnel.fail(.connect, "\(key.address) no longer belongs to \(key.workloadUID)")
+        } else if mesh.workload(uid: tunnel.pod.workloadUID)?.identity != key.source {
+          tunnel.fail(.identity, "the pod is no longer \(key.source)")
+        }
+      case .server:
+        if mesh.workload(uid: tunnel.pod.workloadUID)?.identity != tunnel.localIdentity {
+          tunnel.fail(.identity, "the pod is no longer \(tunnel.localIdentity)")
+        }
+      }
+    }
+  }
+
+  /// Tries again what waited for the model or a certificate.
+  private func wakeWaiting() {
+    let setups = waiting
+    waiting = []
+    for setup in setups { setup.wake() }
+    let tunnels = waitingTunnels
+    waitingTunnels = []
+    for tunnel in tunnels where !beginServing(tunnel) { waitingTunnels.append(tunnel) }
+  }
+
+  /// Makes room among those that wait; false when there is none.
+  func mayWait() -> Bool {
+    if waiting.count >= ZTunnelLimit.waitingPerKey { waiting.removeAll { $0.isOver } }
+    return waiting.count < ZTunnelLimit.waitingPerKey
+  }
+
+  // MARK: Pods
+
+  private func addPod(_ namespace: PodNamespace, _ sockets: [ListenerSocket]) {
+    let pod = ServedPod(namespace)
+    pods[pod.uid] = pod
+    podsByWorkload[pod.workloadUID] = pod
+    localWorkloads.insert(pod.workloadUID)
+    for socket in sockets { listen(socket, for: pod) }
+    wakeWaiting()
+  }
+
+  private func listen(_ socket: ListenerSocket, for pod: ServedPod) {
+    guard drain == nil else { return }
+    let listener = ListenerHandler(socket, of: pod, worker: self)
+    do throws(LinuxError) {
+      try listener.start()
+      pod.listeners.append(listener)
+    } catch {
+      tellControl(
+        .message(.podFailed(uid: pod.uid, reason: "a listener cannot be watched: \(error)")))
+    }
+  }
+
+  private func replaceListener(_ socket: ListenerSocket) {
+    guard let pod = pods[socket.podUID] else { return }
+    for old in pod.listeners where old.listener.kind == socket.kind { old.stop() }
+    pod.listeners.removeAll { $0.listener.kind == socket.kind }
+    listen(socket, for: pod)
+  }
+
+  /// Closes everything that keeps the pod's namespace alive.
+  private func removePod(_ uid: String) {
+    guard let pod = pods.removeValue(forKey: uid) else {
+      tellControl(.podReleased(uid: uid))
+      return
+    }
+    pod.isRemoved = true
+    if podsByWorkload[pod.workloadUID] === pod {
+      podsByWorkload[pod.workloadUID] = nil
+      localWorkloads.remove(pod.workloadUID)
+    }
+    for listener in pod.listeners { listener.stop() }
+    pod.listeners = []
+    for tunnel in Array(tunnels.values) where tunnel.pod === pod {
+      tunnel.fail(.connect, "the pod was removed")
+    }
+    endSockets(of: pod)
+    releaseWhenBuried(pod)
+  }
+
+  // MARK: Drain
+
+  private func startDrain(until deadline: Instant) {
+    drain = drain ?? Drain(deadline: deadline)
+    drain?.deadline = deadline
+    for pod in pods.values {
+      for listener in pod.listeners { listener.stop() }
+      pod.listeners = []
+    }
+    for tunnel in Array(tunnels.values) where tunnel.isServer { tunnel.startDraining() }
+  }
+
+  /// Reports once everything has ended, cutting what is left at the deadline.
+  func finishDrain() {
+    guard var drain, !drain.isReported else { return }
+    if drain.deadline <= now {
+      drain.cut += UInt32(clamping: connections.count)
+      cutEverything()
+    }
+    if connections.isEmpty {
+      drain.isReported = true
+      for tunnel in Array(tunnels.values) { tunnel.startDraining() }
+      tellControl(.drained(worker: number, cut: drain.cut))
+    }
+    self.drain = drain
+  }
+
+  // MARK: Inspection
+
+  private func inspect(_ request: UInt64, _ section: InspectionSection) {
+    let most = AgentProtocol.Limit.inspectionRecords
+    let part: WorkerInspection =
+      switch section {
+      case .connections: .connections(connections.values.prefix(most).map { $0.record(at: now) })
+      case .tunnels: .tunnels(tunnels.values.prefix(most).map(\.record))
+      case .metrics: .metrics(labels.samples)
+      case .summary, .certificates:
+        .counts(connections: UInt64(connections.count), tunnels: UInt64(tunnels.count))
+      }
+    tellControl(.inspected(request: request, worker: number, part))
+  }
+}

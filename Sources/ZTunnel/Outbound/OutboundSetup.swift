@@ -1,0 +1,349 @@
+import AgentProtocol
+import HBONE
+import Linux
+import MeshModel
+
+/// One connection of a pod on its way out: from accept to flowing bytes.
+///
+/// Nothing is read from the application before its far end is there, so every candidate can be
+/// tried without losing a byte; the first 200 or finished TCP connect ends that.
+final class OutboundSetup: Setup {
+  enum Step {
+    case waiting(reason: String)
+    case dialing(AppSocket, Hop?)
+    case waitingForTunnel(Hop)
+    case waitingForAnswer(Tunnel, StreamID, Hop)
+    case over
+  }
+
+  let worker: Worker
+  let pod: ServedPod
+  let client: AppSocket
+  let source: SocketAddress
+  let originalDestination: SocketAddress
+  private let arrived: Instant
+  private var step = Step.waiting(reason: "")
+  private var hops: [Hop] = []
+  private var nextHop = 0
+  private(set) var service: ServiceKey?
+  /// Why the last candidate failed, for the record when none is left.
+  private var failure: (flag: ResponseFlag, reason: String) = (.none, "")
+
+  init(
+    _ client: AppSocket, from source: SocketAddress, to destination: SocketAddress,
+    in pod: ServedPod, worker: Worker
+  ) {
+    self.client = client
+    self.source = source
+    originalDestination = destination
+    self.pod = pod
+    self.worker = worker
+    arrived = worker.now
+  }
+
+  var isOver: Bool {
+    if case .over = step { return true }
+    return false
+  }
+
+  // MARK: Deciding
+
+  /// Plans the route; waits when this node does not know the pod yet.
+  func begin() {
+    guard let workload = worker.mesh.workload(uid: pod.workloadUID) else {
+      wait(for: "the model does not know workload \(pod.workloadUID)")
+      return
+    }
+    let plan = worker.mesh.plan(
+      from: workload, to: originalDestination, turn: worker.takeTurnNumber(),
+      localPods: worker.localWorkloads)
+    switch plan {
+    case .passthrough(let address):
+      guard address.port != AgentPort.outbound || !worker.isOwnListener(address) else {
+        refuse(.failure(flag: .connect, reason: "\(address) is ztunnel's own"))
+        return
+      }
+      dial(address, nil)
+    case .candidates(let hops, let service):
+      self.hops = hops
+      self.service = service
+      tryNext()
+    case .refuse(let refusal):
+      refuse(.failure(flag: .connect, reason: "\(refusal)"))
+    }
+  }
+
+  /// The model or an identity arrived: try again what waited for it.
+  func wake() {
+    guard case .waiting = step else { return }
+    if hops.isEmpty {
+      begin()
+    } else {
+      nextHop = max(nextHop - 1, 0)
+      tryNext()
+    }
+  }
+
+  private func wait(for reason: String) {
+    guard worker.mayWait() else {
+      refuse(.failure(flag: .identity, reason: "\(reason), and too many wait already"))
+      return
+    }
+    step = .waiting(reason: reason)
+    let left = ZTunnelLimit.identityWait - worker.now.since(arrived)
+    client.expire(after: max(left, .zero))
+    worker.waiting.append(self)
+  }
+
+  private func tryNext() {
+    guard nextHop < hops.count else {
+      refuseAfterFailures()
+      return
+    }
+    let hop = hops[nextHop]
+    nextHop += 1
+    switch hop.transport {
+    case .plaintext: dial(hop.address, hop)
+    case .local: dialLocal(hop)
+    case .hbone: openTunnel(hop)
+    }
+  }
+
+  private func failed(_ flag: ResponseFlag, _ reason: String) {
+    failure = (flag, reason)
+    tryNext()
+  }
+
+  // MARK: Plain TCP
+
+  /// Dials from inside the source pod's namespace, so the packets carry the pod's own address.
+  private func dial(_ address: SocketAddress, _ hop: Hop?) {
+    do throws(LinuxError) {
+      let socket = try Socket.stream(for: address.ip, in: pod.shared.namespace)
+      try startDial(socket, in: pod, to: address, hop, within: ZTunnelLimit.tcpConnect)
+    } catch {
+      failed(.connect, "\(error)")
+    }
+  }
+
+  /// Both ends are enrolled here: the kernel proves the source, policy is asked as for a tunnel.
+  private func dialLocal(_ hop: Hop) {
+    guard let destination = worker.podsByWorkload[hop.workloadUID],
+      let sourceWorkload = worker.mesh.workload(uid: pod.workloadUID)
+    else {
+      failed(.connect, "\(hop.workloadUID) is being removed from this node")
+      return
+    }
+    let clientIP =
+      source.ip.isIPv4 == hop.address.ip.isIPv4
+      ? source.ip
+      : sourceWorkload.addresses.first { $0.isIPv4 == hop.address.ip.isIPv4 } ?? hop.address.ip
+    let facts = ConnectionFacts(
+      source: sourceWorkload.identity, sourceIP: clientIP, destinationIP: hop.address.ip,
+      destinationPort: hop.address.port)
+    if case .deny(let denial) = worker.verdict(facts, for: destination) {
+      refuseLocally(denial, facts, hop, at: destination)
+      return
+    }
+    do throws(LinuxError) {
+      let socket = try worker.applicationSocket(
+        in: destination, from: clientIP, to: hop.address)
+      try startDial(
+        socket, in: destination, to: hop.address, hop, within: ZTunnelLimit.applicationConnect)
+    } catch {
+      failed(.connect, "\(error)")
+    }
+  }
+
+  private func startDial(
+    _ socket: consuming Socket, in place: ServedPod, to address: SocketAddress, _ hop: Hop?,
+    within limit: Duration
+  ) throws(LinuxError) {
+    try socket.setNoDelay()
+    try socket.setKeepAlive(.ours)
+    _ = try socket.connect(to: address)
+    let upstream = AppSocket(socket, in: place, isClient: false, worker: worker)
+    upstream.setup = self
+    step = .dialing(upstream, hop)
+    client.expire(after: limit)
+    do throws(LinuxError) {
+      try upstream.start()
+    } catch {
+      upstream.close(withReset: true)
+      throw error
+    }
+  }
+
+  override func socketReady(_ socket: AppSocket, _ readiness: Readiness) {
+    if socket === client {
+      // A client that gave up; a half-close alone is served to the end.
+      if readiness.contains(.error) { abandon() }
+      return
+    }
+    guard case .dialing(let upstream, let hop) = step, upstream === socket else { return }
+    do throws(LinuxError) {
+      guard try upstream.socket?.connectResult() == .connected else { return }
+      establish(upstream, hop)
+    } catch {
+      upstream.close(withReset: true)
+      failed(.connect, "\(error)")
+    }
+  }
+
+  private func establish(_ upstream: AppSocket, _ hop: Hop?) {
+    step = .over
+    client.deadline = nil
+    client.setup = nil
+    upstream.setup = nil
+    client.link = .socket(upstream)
+    upstream.link = .socket(client)
+    worker.opened(client, self, hop)
+    if let hop, hop.transport == .local { worker.openedLocally(upstream, self, hop) }
+    worker.queue(client)
+    worker.queue(upstream)
+  }
+
+  // MARK: Tunnel
+
+  private func openTunnel(_ hop: Hop) {
+    guard let workload = worker.mesh.workload(uid: pod.workloadUID) else {
+      failed(.identity, "the model does not know workload \(pod.workloadUID)")
+      return
+    }
+    guard worker.usableCredentials(of: workload.identity) != nil else {
+      wait(for: "no certificate for \(workload.identity)")
+      return
+    }
+    step = .waitingForTunnel(hop)
+    client.deadline = nil
+    worker.openStream(
+      for: self,
+      TunnelKey(
+        podUID: pod.uid, source: workload.identity, destination: hop.identity,
+        address: hop.address.ip, workloadUID: hop.workloadUID))
+  }
+
+  /// Sends CONNECT; false when the connection has no room after all.
+  func open(on tunnel: Tunnel) -> Bool {
+    guard case .waitingForTunnel(let hop) = step,
+      let workload = worker.mesh.workload(uid: pod.workloadUID)
+    else { return true }
+    let headers = ConnectHeaders.fields(
+      source: workload, client: source, serviceHost: service?.hostname,
+      traceHigh: worker.randomNumber(), traceLow: worker.randomNumber(),
+      span: worker.randomNumber())
+    guard let stream = tunnel.http2.open(authority: "\(hop.address)", headers: headers) else {
+      return false
+    }
+    tunnel.streams[stream] = client
+    tunnel.totalStreams += 1
+    step = .waitingForAnswer(tunnel, stream, hop)
+    client.expire(after: ZTunnelLimit.connectAnswer)
+    worker.flushLater(tunnel)
+    return true
+  }
+
+  func answered(_ response: Response) {
+    guard case .waitingForAnswer(let tunnel, let stream, let hop) = step else { return }
+    guard response.isSuccess else {
+      step = .waiting(reason: "")
+      tunnel.resetStream(stream)
+      if response.status == 401 || response.status == 400 {
+        refuse(
+          status: response.status, RefusalHeader(in: response.headers), hop, at: tunnel.peer)
+      } else {
+        failed(.connect, "\(tunnel.peer) answered CONNECT with \(response.status)")
+      }
+      return
+    }
+    step = .over
+    client.deadline = nil
+    client.setup = nil
+    client.link = .stream(tunnel, stream)
+    worker.opened(client, self, hop)
+    if response.isEnd { client.finishWriting() }
+    worker.queue(client)
+  }
+
+  override func streamWasReset(_ code: ErrorCode) {
+    guard case .waitingForAnswer(let tunnel, _, _) = step else { return }
+    failed(.connect, "\(tunnel.peer) reset the CONNECT (\(code))")
+  }
+
+  override func tunnelFailed(_ flag: ResponseFlag, _ reason: String) {
+    switch step {
+    case .waitingForTunnel, .waitingForAnswer: failed(flag, reason)
+    case .waiting, .dialing, .over: return
+    }
+  }
+
+  // MARK: Ends
+
+  override func expired() {
+    switch step {
+    case .waiting(let reason):
+      failure = (.identity, "\(reason) within \(ZTunnelLimit.identityWait)")
+      refuse(.failure(flag: .identity, reason: failure.reason))
+    case .dialing(let upstream, let hop):
+      upstream.setup = nil
+      upstream.close(withReset: true)
+      let limit =
+        hop?.transport == .local ? ZTunnelLimit.applicationConnect : ZTunnelLimit.tcpConnect
+      failed(.connect, "no answer to TCP connect within \(limit)")
+    case .waitingForAnswer(let tunnel, let stream, _):
+      tunnel.resetStream(stream)
+      failed(
+        .connect, "no answer to CONNECT from \(tunnel.peer) within \(ZTunnelLimit.connectAnswer)")
+    case .waitingForTunnel, .over: return
+    }
+  }
+
+  override func cancel() { abandon() }
+
+  /// The client is gone: nothing to answer, nothing to keep.
+  private func abandon() {
+    leaveStep()
+    client.close(withReset: true)
+  }
+
+  private func leaveStep() {
+    let step = step
+    self.step = .over
+    switch step {
+    case .dialing(let upstream, _):
+      upstream.setup = nil
+      upstream.close(withReset: true)
+    case .waitingForAnswer(let tunnel, let stream, _): tunnel.resetStream(stream)
+    case .waiting, .waitingForTunnel, .over: break
+    }
+  }
+
+  private func refuseAfterFailures() {
+    worker.failed(self, hops.last, failure.flag, failure.reason)
+    abandon()
+  }
+
+  private func refuse(_ cause: Refusal.Cause) {
+    worker.refused(self, nil, id: worker.randomNumber(), cause)
+    abandon()
+  }
+
+  private func refuse(
+    status: UInt16, _ header: RefusalHeader?, _ hop: Hop, at peer: SocketAddress
+  ) {
+    let reason = header?.reason ?? "\(peer) answered CONNECT with \(status)"
+    worker.refused(
+      self, hop, id: header?.id ?? worker.randomNumber(), .peer(status: status, reason: reason))
+    abandon()
+  }
+
+  private func refuseLocally(
+    _ denial: Verdict.Denial, _ facts: ConnectionFacts, _ hop: Hop, at destination: ServedPod
+  ) {
+    let id = worker.randomNumber()
+    worker.refused(self, hop, id: id, .policy(denial))
+    worker.refusedInbound(
+      id: id, .policy(denial), facts, source: source, in: destination)
+    abandon()
+  }
+}

@@ -1,0 +1,97 @@
+import AgentProtocol
+import MeshModel
+
+/// What the counters of connections are told apart by.
+struct LabelKey: Hashable {
+  var reporter: Direction
+  var sourceWorkload: String
+  var destinationWorkload: String
+  var sourceIdentity: SPIFFEID?
+  var destinationIdentity: SPIFFEID?
+  var service: ServiceKey?
+  var isMutualTLS: Bool
+  var flag: ResponseFlag
+
+  /// Where label sets beyond the limit are counted.
+  static func overflow(_ reporter: Direction) -> LabelKey {
+    LabelKey(
+      reporter: reporter, sourceWorkload: "", destinationWorkload: "", sourceIdentity: nil,
+      destinationIdentity: nil, service: nil, isMutualTLS: false, flag: .none)
+  }
+}
+
+/// The counters of one label set on one worker: plain integers, written by one thread.
+final class LabelSet {
+  let key: LabelKey
+  var opened: UInt64 = 0
+  var closed: UInt64 = 0
+  var failed: UInt64 = 0
+  /// From client to server.
+  var receivedBytes: UInt64 = 0
+  /// From server to client.
+  var sentBytes: UInt64 = 0
+
+  init(_ key: LabelKey) { self.key = key }
+
+  var sample: MetricSample {
+    var sample = MetricSample(
+      reporter: key.reporter, sourceWorkload: key.sourceWorkload,
+      destinationWorkload: key.destinationWorkload, sourceIdentity: key.sourceIdentity,
+      destinationIdentity: key.destinationIdentity, service: key.service,
+      isMutualTLS: key.isMutualTLS, flag: key.flag)
+    sample.opened = opened
+    sample.closed = closed
+    sample.failed = failed
+    sample.receivedBytes = receivedBytes
+    sample.sentBytes = sentBytes
+    return sample
+  }
+}
+
+/// One worker's label sets, bounded.
+struct LabelTable {
+  private var sets: [LabelKey: LabelSet] = [:]
+  private let limit: Int
+
+  init(limit: Int = ZTunnelLimit.labelSets) { self.limit = limit }
+
+  /// The set for the key, or the one for everything beyond the limit.
+  mutating func set(for key: LabelKey) -> LabelSet {
+    if let set = sets[key] { return set }
+    let stored = sets.count < limit ? key : .overflow(key.reporter)
+    if let set = sets[stored] { return set }
+    let set = LabelSet(stored)
+    sets[stored] = set
+    return set
+  }
+
+  var samples: [MetricSample] { sets.values.map(\.sample) }
+}
+
+extension MetricSample {
+  var labels: LabelKey {
+    LabelKey(
+      reporter: reporter, sourceWorkload: sourceWorkload,
+      destinationWorkload: destinationWorkload, sourceIdentity: sourceIdentity,
+      destinationIdentity: destinationIdentity, service: service, isMutualTLS: isMutualTLS,
+      flag: flag)
+  }
+
+  /// The sums over all workers, one sample per label set, at most `limit`.
+  static func summed(_ parts: [[MetricSample]], limit: Int) -> [MetricSample] {
+    var sums: [LabelKey: MetricSample] = [:]
+    for sample in parts.joined() {
+      guard var sum = sums[sample.labels] else {
+        if sums.count < limit { sums[sample.labels] = sample }
+        continue
+      }
+      sum.opened += sample.opened
+      sum.closed += sample.closed
+      sum.failed += sample.failed
+      sum.receivedBytes += sample.receivedBytes
+      sum.sentBytes += sample.sentBytes
+      sums[sample.labels] = sum
+    }
+    return Array(sums.values)
+  }
+}

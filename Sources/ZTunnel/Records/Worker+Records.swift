@@ -1,0 +1,203 @@
+import AgentProtocol
+import Linux
+import MeshModel
+
+// MARK: Outbound
+
+extension Worker {
+  /// An outbound connection's bytes begin to flow.
+  func opened(_ client: AppSocket, _ setup: OutboundSetup, _ hop: Hop?) {
+    let workload = mesh.workload(uid: setup.pod.workloadUID)
+    let connection = Connection(
+      id: takeIdentifier(), direction: .outbound, transport: hop.transport, podUID: setup.pod.uid,
+      source: setup.source, originalDestination: setup.originalDestination,
+      destination: hop?.address ?? setup.originalDestination, opened: now,
+      openedAt: WallClock.now(), labels: labels.set(for: outboundLabels(setup, workload, hop)),
+      facts: nil, dryRunMatches: [])
+    register(connection, on: client)
+  }
+
+  /// The same connection as the destination pod's side sees it, when both are here.
+  func openedLocally(_ upstream: AppSocket, _ setup: OutboundSetup, _ hop: Hop) {
+    guard let pod = podsByWorkload[hop.workloadUID],
+      let source = mesh.workload(uid: setup.pod.workloadUID)
+    else { return }
+    let facts = ConnectionFacts(
+      source: source.identity, sourceIP: setup.source.ip, destinationIP: hop.address.ip,
+      destinationPort: hop.address.port)
+    openedInbound(upstream, facts, source: setup.source, hop.address, .local, in: pod)
+  }
+
+  /// No candidate was left, or the only one failed.
+  func failed(
+    _ setup: OutboundSetup, _ hop: Hop?, _ flag: ResponseFlag, _ reason: String
+  ) {
+    let workload = mesh.workload(uid: setup.pod.workloadUID)
+    var key = outboundLabels(setup, workload, hop)
+    key.flag = flag
+    let labels = labels.set(for: key)
+    labels.failed &+= 1
+    if flag == .tlsFailure || flag == .identity {
+      reportRefusal(
+        setup, hop, workload, id: randomNumber(), .failure(flag: flag, reason: reason))
+    }
+    guard configuration?.wantsConnectionRecords == true else { return }
+    let connection = Connection(
+      id: takeIdentifier(), direction: .outbound, transport: hop.transport, podUID: setup.pod.uid,
+      source: setup.source, originalDestination: setup.originalDestination,
+      destination: hop?.address ?? setup.originalDestination, opened: now,
+      openedAt: WallClock.now(), labels: labels, facts: nil, dryRunMatches: [])
+    report(.connectionClosed(connection.record(at: now, flag: flag, reason: reason)))
+  }
+
+  func refused(_ setup: OutboundSetup, _ hop: Hop?, id: UInt64, _ cause: Refusal.Cause) {
+    let workload = mesh.workload(uid: setup.pod.workloadUID)
+    var key = outboundLabels(setup, workload, hop)
+    key.flag = cause.flag
+    labels.set(for: key).failed &+= 1
+    reportRefusal(setup, hop, workload, id: id, cause)
+  }
+
+  private func reportRefusal(
+    _ setup: OutboundSetup, _ hop: Hop?, _ workload: Workload?, id: UInt64, _ cause: Refusal.Cause
+  ) {
+    report(
+      .refused(
+        Refusal(
+          id: id, direction: .outbound, at: WallClock.now(), generation: mesh.model.generation,
+          sourceIdentity: workload?.identity, destinationIdentity: hop?.identity,
+          source: setup.source, destination: hop?.address ?? setup.originalDestination,
+          cause: cause, podUID: setup.pod.uid)))
+  }
+
+  private func outboundLabels(
+    _ setup: OutboundSetup, _ workload: Workload?, _ hop: Hop?
+  ) -> LabelKey {
+    LabelKey(
+      reporter: .outbound, sourceWorkload: setup.pod.workloadUID,
+      destinationWorkload: hop?.workloadUID ?? "", sourceIdentity: workload?.identity,
+      destinationIdentity: hop?.identity, service: setup.service,
+      isMutualTLS: hop.transport == .hbone || hop.transport == .local, flag: .none)
+  }
+}
+
+// MARK: Inbound
+
+extension Worker {
+  func openedInbound(
+    _ socket: AppSocket, _ facts: ConnectionFacts, source: SocketAddress,
+    _ target: SocketAddress, _ transport: Transport, in pod: ServedPod
+  ) {
+    var dryRun: [DryRunMatch] = []
+    if let workload = mesh.workload(uid: pod.workloadUID) {
+      dryRun = facts.dryRunMatches(for: workload, in: mesh)
+    }
+    let connection = Connection(
+      id: takeIdentifier(), direction: .inbound, transport: transport, podUID: pod.uid,
+      source: source, originalDestination: target, destination: target, opened: now,
+      openedAt: WallClock.now(), labels: labels.set(for: inboundLabels(facts, transport, pod)),
+      facts: facts, dryRunMatches: dryRun)
+    register(connection, on: socket)
+  }
+
+  func failedInbound(
+    _ facts: ConnectionFacts, source: SocketAddress, _ target: SocketAddress,
+    _ transport: Transport, _ reason: String, in pod: ServedPod
+  ) {
+    var key = inboundLabels(facts, transport, pod)
+    key.flag = .connect
+    let labels = labels.set(for: key)
+    labels.failed &+= 1
+    guard configuration?.wantsConnectionRecords == true else { return }
+    let connection = Connection(
+      id: takeIdentifier(), direction: .inbound, transport: transport, podUID: pod.uid,
+      source: source, originalDestination: target, destination: target, opened: now,
+      openedAt: WallClock.now(), labels: labels, facts: facts, dryRunMatches: [])
+    report(.connectionClosed(connection.record(at: now, flag: .connect, reason: reason)))
+  }
+
+  func refusedInbound(
+    id: UInt64, _ cause: Refusal.Cause, _ facts: ConnectionFacts, source: SocketAddress,
+    in pod: ServedPod, endedLiveConnection: Bool = false
+  ) {
+    var key = inboundLabels(facts, facts.source == nil ? .plaintext : .hbone, pod)
+    key.flag = cause.flag
+    labels.set(for: key).failed &+= 1
+    report(
+      .refused(
+        Refusal(
+          id: id, direction: .inbound, at: WallClock.now(), generation: mesh.model.generation,
+          sourceIdentity: facts.source,
+          destinationIdentity: mesh.workload(uid: pod.workloadUID)?.identity, source: source,
+          destination: SocketAddress(ip: facts.destinationIP, port: facts.destinationPort),
+          cause: cause, endedLiveConnection: endedLiveConnection, podUID: pod.uid)))
+  }
+
+  /// A peer that never got as far as CONNECT.
+  func refuseHandshake(_ tunnel: Tunnel, _ flag: ResponseFlag, _ reason: String) {
+    guard flag == .tlsFailure || flag == .identity,
+      case .server(_, let local) = tunnel.purpose
+    else { return }
+    report(
+      .refused(
+        Refusal(
+          id: randomNumber(), direction: .inbound, at: WallClock.now(),
+          generation: mesh.model.generation, sourceIdentity: nil,
+          destinationIdentity: tunnel.localIdentity, source: tunnel.peer, destination: local,
+          cause: .failure(flag: flag, reason: reason), podUID: tunnel.pod.uid)))
+  }
+
+  private func inboundLabels(
+    _ facts: ConnectionFacts, _ transport: Transport, _ pod: ServedPod
+  ) -> LabelKey {
+    LabelKey(
+      reporter: .inbound, sourceWorkload: mesh.workload(at: facts.sourceIP)?.uid ?? "",
+      destinationWorkload: pod.workloadUID, sourceIdentity: facts.source,
+      destinationIdentity: mesh.workload(uid: pod.workloadUID)?.identity, service: nil,
+      isMutualTLS: transport != .plaintext, flag: .none)
+  }
+}
+
+// MARK: Both
+
+extension Worker {
+  private func register(_ connection: Connection, on socket: AppSocket) {
+    connection.labels.opened &+= 1
+    connection.socket = socket
+    socket.connection = connection
+    connections[connection.id] = connection
+    if configuration?.wantsConnectionRecords == true {
+      report(.connectionOpened(connection.record(at: now)))
+    }
+  }
+
+  /// The connection has ended: completes its record.
+  func finish(_ connection: Connection, flag: ResponseFlag, reason: String) {
+    connection.socket = nil
+    connections[connection.id] = nil
+    connection.labels.closed &+= 1
+    guard configuration?.wantsConnectionRecords == true else { return }
+    report(.connectionClosed(connection.record(at: now, flag: flag, reason: reason)))
+  }
+}
+
+extension Optional where Wrapped == Hop {
+  fileprivate var transport: Transport {
+    switch self?.transport {
+    case nil: .passthrough
+    case .local: .local
+    case .hbone: .hbone
+    case .plaintext: .plaintext
+    }
+  }
+}
+
+extension Refusal.Cause {
+  var flag: ResponseFlag {
+    switch self {
+    case .policy: .denied
+    case .peer(let status, _): status == 401 ? .denied : .connect
+    case .failure(let flag, _): flag
+    }
+  }
+}

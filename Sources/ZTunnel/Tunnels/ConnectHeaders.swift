@@ -1,0 +1,40 @@
+import HBONE
+import MeshModel
+
+/// The regular headers of our CONNECT requests.
+///
+/// Source: ambient-protocol.md, section 1.3.
+enum ConnectHeaders {
+  static func fields(
+    source: Workload, client: SocketAddress, serviceHost: String?, traceHigh: UInt64,
+    traceLow: UInt64, span: UInt64
+  ) -> [HeaderField] {
+    [
+      HeaderField(name: "baggage", value: baggage(of: source)),
+      HeaderField(name: "forwarded", value: forwarded(client: client, serviceHost: serviceHost)),
+      HeaderField(name: "traceparent", value: traceParent(traceHigh, traceLow, span)),
+    ]
+  }
+
+  /// Who the source is, for the other side's telemetry; empty values are left out.
+  static func baggage(of workload: Workload) -> String {
+    let pairs = [
+      ("k8s.cluster.name", workload.clusterID),
+      ("k8s.namespace.name", workload.namespace),
+      ("k8s.pod.name", workload.workloadName.isEmpty ? workload.name : workload.workloadName),
+      ("service.name", workload.canonicalName),
+      ("service.version", workload.canonicalRevision),
+    ]
+    return pairs.filter { !$0.1.isEmpty }.map { "\($0.0)=\($0.1)" }.joined(separator: ",")
+  }
+
+  static func forwarded(client: SocketAddress, serviceHost: String?) -> String {
+    let host = serviceHost.map { ";host=\($0)" } ?? ""
+    return "for=\"\(client)\"\(host)"
+  }
+
+  /// A correlation id for logs, new for every connection; never sampled.
+  static func traceParent(_ high: UInt64, _ low: UInt64, _ span: UInt64) -> String {
+    "00-\(Hexadecimal.text(of: high))\(Hexadecimal.text(of: low))-\(Hexadecimal.text(of: span))-00"
+  }
+}

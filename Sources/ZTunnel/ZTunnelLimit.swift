@@ -1,0 +1,84 @@
+import MeshModel
+
+/// Every bound and timeout of the tunnel engine.
+enum ZTunnelLimit {
+  // MARK: Steps of a dial
+
+  /// TCP connect to another node, to port 15008 or to a destination outside the mesh.
+  static let tcpConnect = Duration.seconds(10)
+  /// TCP connect to an application on this node; shorter than `connectAnswer` at the other end, so
+  /// that the far side hears 503 instead of silence.
+  static let applicationConnect = Duration.seconds(8)
+  static let tlsHandshake = Duration.seconds(10)
+  /// From the end of the TLS handshake to the peer's SETTINGS.
+  static let settings = Duration.seconds(10)
+  /// From CONNECT to its answer.
+  static let connectAnswer = Duration.seconds(10)
+  /// Wait for a certificate of our own, or for the workload's record.
+  static let identityWait = Duration.seconds(5)
+
+  // MARK: Tunnel connections
+
+  /// A pooled tunnel connection without streams closes after this.
+  static let tunnelIdle = Duration.seconds(300)
+  /// From the last sign of life to the next PING.
+  static let pingInterval = Duration.seconds(10)
+  /// From a PING to its answer.
+  static let pingAnswer = Duration.seconds(20)
+  /// Streams of ours on one tunnel connection; the peer may allow fewer.
+  static let streamsPerTunnel = 200
+  /// Connections that may wait for tunnel connections of one key.
+  static let waitingPerKey = 4_096
+  /// Inbound connections per listener and worker whose handshake is not done.
+  static let handshakesPerListener = 512
+
+  // MARK: Bytes
+
+  /// A tunnel connection's plaintext and ciphertext waiting for the socket, beyond which
+  /// applications are not read; also what one flush tries to write.
+  static let backlogBytes = 256 * 1_024
+  /// Bytes of one read from an application.
+  static let readBytes = 64 * 1_024
+  /// Bytes of one read of ciphertext.
+  static let cipherReadBytes = 128 * 1_024
+  /// Plaintext parsed at once.
+  static let plainBytes = 256 * 1_024
+  /// Bytes one plain relay direction moves at once.
+  static let relayBytes = 256 * 1_024
+  /// Reads of one connection before others get their turn.
+  static let readsPerTurn = 4
+  /// Connections taken from one listener before others get their turn.
+  static let acceptsPerTurn = 32
+
+  // MARK: Accepting
+
+  static let listenBacklog = 4_096
+  /// A listener rests this long when no descriptor is left.
+  static let descriptorRest = Duration.milliseconds(100)
+  /// A canary must have sent its nonce by then.
+  static let canary = Duration.seconds(5)
+  static let canaryBytes = 8
+
+  // MARK: TCP
+
+  static let keepAliveIdle = Duration.seconds(180)
+  static let keepAliveInterval = Duration.seconds(180)
+  static let keepAliveProbes = 9
+
+  // MARK: Records
+
+  /// Distinct label sets per worker; what comes after is counted in one without names.
+  static let labelSets = 10_000
+  /// Bytes queued for an agent that reads slowly; records beyond are dropped and counted.
+  static let agentBacklogBytes = 8 * 1_024 * 1_024
+
+  // MARK: Agent
+
+  static let agentRetry = Duration.milliseconds(100)
+  /// The agent's `configure` must be among the first messages after our hello.
+  static let inspectionWait = Duration.seconds(1)
+  /// Drain after SIGTERM when no agent named a deadline.
+  static let drainOnSignal = Duration.seconds(5)
+  static let pods = 4_096
+  static let threads = 64
+}
