@@ -127,4 +127,7 @@ func countMessage(
   let exchange = unsafe exchange(of: session)
   guard unsafe exchange.pointee.isEstablished else { return }
   unsafe exchange.pointee.didReceiveMessage()
+  guard unsafe exchange.pointee.failure != nil else { return }
+  // A callback cannot refuse; a session that has been shut down looks at no further record.
+  unsafe SSL_set_shutdown(session, SSL_RECEIVED_SHUTDOWN | SSL_SENT_SHUTDOWN)
 }

@@ -157,8 +157,9 @@ extension TLSSession {
       total += count
     }
     unsafe exchange.pointee.didRead(total)
-    if let failure { return .failed(failure) }
-    return total > 0 ? .bytes(total) : end
+    // What was good before a failure is delivered; the next call reports the failure.
+    if total > 0 { return .bytes(total) }
+    return failure.map { .failed($0) } ?? end
   }
 
   /// What a read that gave nothing means for the session.
@@ -298,5 +299,15 @@ extension TLSFailure {
     default: self = .malformed(reason: Library.takeReason())
     }
     ERR_clear_error()
+  }
+}
+
+extension TLSSession {
+  /// The negotiated cipher suite's name in the registry; nil before there is one.
+  public var cipherSuite: String? {
+    guard let suite = unsafe SSL_get_current_cipher(pointer),
+      let name = unsafe SSL_CIPHER_get_name(suite)
+    else { return nil }
+    return unsafe String(cString: name)
   }
 }
