@@ -37,7 +37,7 @@ class Bookshop:
         self.marker = marker
 
     def open(self, directory: Path, processes: Processes) -> None:
-        """Makes the pods and starts a server in each; its manifests must name the same addresses."""
+        """Makes the pods and starts a server in each; the manifests must name their addresses."""
         for name, node in PODS:
             self.topology.add_pod(name, node)
         self._check_addresses(directory / "manifests")
@@ -84,7 +84,7 @@ class Bookshop:
         virtuals = [address for name in SERVICES for address in virtual(name)]
         missing = [address for address in pods + virtuals if address not in text]
         if missing:
-            raise Untrue(f"the manifests name the addresses of the topology: {missing} are not there")
+            raise Untrue(f"the manifests name every address: {missing} are not there")
 
 
 def identity(service: str) -> str:
@@ -96,7 +96,7 @@ def virtual(service: str) -> tuple[str, str]:
 
 
 def page_problem(page: dict) -> str | None:
-    """What a page lacks: a page is whole when each service in it answered, with token and marker."""
+    """What a page lacks; it is whole when each service in it answered."""
     if page["status"] != 200:
         return f"productpage answered {page}"
     text = json.dumps(page["body"])

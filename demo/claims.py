@@ -17,7 +17,7 @@ def expect(is_so: bool, claim: str, otherwise: str = "") -> None:
 
 
 def wait_for(claim: str, seconds: float, probe: Callable[[], str | None]) -> float:
-    """Waits until the probe returns None; anything else is why not yet. Returns how long it took."""
+    """Waits until the probe returns None, else why not yet; returns how long it took."""
     start = time.monotonic()
     while (problem := probe()) is not None:
         if time.monotonic() - start > seconds:

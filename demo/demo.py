@@ -131,7 +131,8 @@ class Demonstration:
             expect_page(page, quietly=True)
         expect(True, f"{len(pages)} pages, each complete")
         versions = {page["body"]["reviews"]["version"] for page in pages}
-        expect(versions == {"v1", "v2", "v3"}, "reviews v1, v2 and v3 took turns", f"only {versions}")
+        took_turns = versions == {"v1", "v2", "v3"}
+        expect(took_turns, "reviews v1, v2 and v3 took turns", f"only {versions}")
         productpage = self.topology.pods["productpage-v1"]
         clients = {page["body"]["details"]["client"] for page in pages}
         expect(
@@ -171,18 +172,7 @@ class Demonstration:
         expect(True, f"details refuses productpage {took:.1f} s after the policy was written")
         page = self.shop.page("service", "4")
         expect("error" not in page["body"]["reviews"], "reviews, which the policy spares, answers")
-        refusals = [self.newest_refusal(agent) for agent in self.agents]
-        for agent, refusal in zip(self.agents, refusals, strict=True):
-            print(f"  {agent.name}, {refusal['direction']}: {refusal['reason']}")
-            ends = (refusal["sourceIdentity"], refusal["destinationIdentity"])
-            expect(
-                ends == (identity("productpage"), identity("details")),
-                "the record names both identities",
-                f"it names {ends}",
-            )
-            expect(policy in json.dumps(refusal), f"the record names bookinfo/{policy}")
-        ids = [refusal["id"] for refusal in refusals]
-        expect(ids[0] == ids[1], f"both nodes know it as {ids[0]}", f"{ids}")
+        self.check_refusals(policy)
         answer = self.agents[0].ask(
             "explain", "--from", "bookinfo/productpage-v1", "--to", f"{virtual('details')[0]}:9080"
         )
@@ -253,11 +243,28 @@ class Demonstration:
             raise Untrue(f"productpage itself still answers: {page}")
         return None if "error" in page["body"]["details"] else "details still answers"
 
-    def newest_refusal(self, agent: NodeAgent) -> dict:
-        refusals = json.loads(agent.ask("status", "refusals", "-o", "json").stdout)["refusals"]
-        expect(bool(refusals), f"{agent.name} has recorded the refusal")
-        print(indented(agent.ask("status", "refusals").stdout))
-        return refusals[0]
+    def check_refusals(self, policy: str) -> None:
+        wait_for("both nodes know the refusal by one id", 3, self.refusal_problem)
+        for agent, refusal in zip(self.agents, self.newest_refusals(), strict=True):
+            print(f"  {agent.name}, {refusal['direction']}: {refusal['reason']}")
+            print(indented(agent.ask("status", "refusals").stdout))
+            ends = (refusal["sourceIdentity"], refusal["destinationIdentity"])
+            expect(
+                ends == (identity("productpage"), identity("details")),
+                "the record names both identities",
+                f"it names {ends}",
+            )
+            expect(policy in json.dumps(refusal), f"the record names bookinfo/{policy}")
+            expect(True, f"its id on both nodes is {refusal['id']}")
+
+    def newest_refusals(self) -> list[dict]:
+        """The newest refusal of each node that has any."""
+        records = [(agent.status() or {"refusals": []})["refusals"] for agent in self.agents]
+        return [refusals[0] for refusals in records if refusals]
+
+    def refusal_problem(self) -> str | None:
+        ids = [refusal["id"] for refusal in self.newest_refusals()]
+        return None if len(ids) == 2 and ids[0] == ids[1] else f"the newest are {ids}"
 
 
 def programs() -> dict[str, str]:

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# run.sh [down]: the demonstration of `make demo`, which names the programs in NODE_AGENT and ZTUNNEL.
+# run.sh [down]: the demonstration; `make demo` names the programs in NODE_AGENT and ZTUNNEL.
 set -euo pipefail
 exec python3 "$(dirname "${BASH_SOURCE[0]}")/demo.py" "$@"
