@@ -158,7 +158,7 @@ class Demonstration:
             expect(not wire.can_read(text), f"{what} is not readable")
 
     def check_tunnels(self) -> None:
-        tunnels = self.agents[0].status()["tunnels"]
+        tunnels = self.agents[0].report()["tunnels"]
         peers = {tunnel["peerIdentity"] for tunnel in tunnels if tunnel["direction"] == "outbound"}
         wanted = identity("details")
         expect(wanted in peers, f"node a proved {wanted} before it sent", f"tunnels to {peers}")
@@ -199,7 +199,7 @@ class Demonstration:
 
     def leave_nothing(self) -> None:
         """SIGTERM: the pods are released and nothing is left in the kernel."""
-        ztunnels = [(agent.status() or {})["ztunnel"]["processID"] for agent in self.agents]
+        ztunnels = [agent.report()["ztunnel"]["processID"] for agent in self.agents]
         pids = [agent.pid for agent in self.agents]
         stubborn = self.processes.stop(pids, STOP_SECONDS)
         expect(not stubborn, "both node agents ended by themselves", f"killed {stubborn}")
@@ -259,7 +259,7 @@ class Demonstration:
 
     def newest_refusals(self) -> list[dict]:
         """The newest refusal of each node that has any."""
-        records = [(agent.status() or {"refusals": []})["refusals"] for agent in self.agents]
+        records = [agent.report()["refusals"] for agent in self.agents]
         return [refusals[0] for refusals in records if refusals]
 
     def refusal_problem(self) -> str | None:

@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+from claims import Untrue
 from topology import Node, Topology, inside
 
 BPF_FILE_SYSTEM = Path("/sys/fs/bpf")
@@ -129,6 +130,13 @@ class NodeAgent:
             return json.loads(answer.stdout)
         except ValueError:
             return None
+
+    def report(self) -> dict:
+        """The whole status of a node agent that has to answer."""
+        status = self.status()
+        if status is None:
+            raise Untrue(f"{self.name} answers: `node-agent status` gives no JSON")
+        return status
 
     def uninstall(self) -> None:
         """Removes what a killed node agent left in the kernel."""
