@@ -28,11 +28,9 @@ enum EmbeddedObject: CaseIterable {
 
   /// Tells builds apart: FNV-1a over the objects that pods carry.
   static let fingerprint: UInt64 = {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for object in [EmbeddedObject.egress, .lookup] {
-      for unsafebyte in unsafe object.bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    [EmbeddedObject.egress, .lookup].reduce(0xcbf2_9ce4_8422_2325) { hash, object in
+      unsafe object.bytes.reduce(hash) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
-    return hash
   }()
 }
 
