@@ -1,4 +1,6 @@
-/// Why a payload is not a message. Offsets count bytes from the payload's start.
+/// Why a payload is not a message.
+///
+/// Offsets count bytes from the payload's start.
 public enum DecodingError: Error, Equatable {
   /// The payload ends inside a value.
   case truncated(offset: Int)

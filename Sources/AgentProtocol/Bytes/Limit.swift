@@ -2,7 +2,9 @@
 public enum Limit {
   /// Largest payload of one frame, in bytes.
   public static let payloadBytes = 16 * 1_024 * 1_024
-  /// Longest text, in UTF-8 bytes. A writer cuts longer text at a character.
+  /// Longest text, in UTF-8 bytes.
+  ///
+  /// A writer cuts longer text at a character.
   public static let textBytes = 65_536
   /// Longest byte string (a certificate, a request), in bytes.
   public static let blobBytes = 65_536

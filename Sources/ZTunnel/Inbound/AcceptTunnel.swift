@@ -45,7 +45,7 @@ extension Worker {
     return true
   }
 
-  /// A CONNECT: is it for this pod, may it pass, does the application answer?
+  /// A CONNECT that is for this pod and may pass goes on to its application.
   func acceptStream(_ stream: StreamID, _ request: ConnectRequest, on tunnel: Tunnel) {
     guard case .server(_, let local) = tunnel.purpose else { return }
     guard drain == nil else {

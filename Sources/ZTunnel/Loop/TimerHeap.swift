@@ -1,6 +1,8 @@
 import MeshModel
 
-/// Moments with a token each, the earliest first. A binary heap; equal moments in any order.
+/// Moments with a token each, the earliest first.
+///
+/// A binary heap; equal moments come in any order.
 struct TimerHeap {
   struct Entry {
     var at: Instant

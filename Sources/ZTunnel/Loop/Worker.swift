@@ -235,7 +235,9 @@ extension Worker {
     return UInt64(number) << 48 | nextIdentifier
   }
 
-  /// For ids and traces, not for secrets. SplitMix64; source: Steele, Lea and Flood, 2014.
+  /// For ids and traces, not for secrets.
+  ///
+  /// SplitMix64. Source: Steele, Lea and Flood, 2014.
   func randomNumber() -> UInt64 {
     randomState &+= 0x9e37_79b9_7f4a_7c15
     var bits = randomState

@@ -7,6 +7,8 @@ struct RandomValues {
 
   init(seed: UInt64) { state = seed }
 
+  /// The next 64 bits.
+  ///
   /// SplitMix64. Source: Steele, Lea and Flood, 2014.
   mutating func word() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
