@@ -53,7 +53,7 @@ public struct PodListeners: Hashable, Sendable {
 }
 
 /// How the egress program hangs on the pod's interfaces.
-public enum Attachment: String, Hashable, Sendable, CaseIterable {
+public enum EgressHook: String, Hashable, Sendable, CaseIterable {
   /// A pinned link; Linux 6.6. Not even a pod with CAP_NET_ADMIN can remove it.
   case tcx
   /// A filter of the clsact qdisc. A pod with CAP_NET_ADMIN can delete it.
@@ -66,7 +66,7 @@ public struct AdoptedPod: Hashable, Sendable {
   public var namespaceInode: UInt64
   public var namespaceCookie: UInt64
   public var namespacePath: String?
-  public var attachment: Attachment
+  public var attachment: EgressHook
   /// False when an enrolment was cut short: enrol it again, or release it.
   public var isComplete: Bool
   /// Whether the programs were replaced by this build's.
@@ -77,7 +77,7 @@ public struct AdoptedPod: Hashable, Sendable {
 public struct PodFacts: Hashable, Sendable {
   public var uid: String
   public var pinPath: String
-  public var attachment: Attachment
+  public var attachment: EgressHook
   public var isComplete: Bool
   public var namespaceInode: UInt64
   public var namespaceCookie: UInt64

@@ -1,5 +1,5 @@
-/// The edge to the kernel's redirection.
-///
-/// In: pods with their namespaces and listeners. Out: pinned programs, maps, rules, routes, sysctls,
-/// and what they counted. `Plan/` decides, `Kernel/` does. Never here: policy, Kubernetes, tunnels.
-enum Redirect {}
+// The edge to the kernel's redirection.
+//
+// In: pods with their namespaces and listeners. Out: pinned programs, maps, rules, routes, sysctls, and
+// what they counted. `Plan/` decides, `Kernel/` does, `Facts/` tells, `Features/` tries what the kernel
+// can. Never here: policy, Kubernetes, tunnels.

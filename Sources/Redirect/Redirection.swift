@@ -11,14 +11,14 @@ import MeshModel
 /// One owner at a time: two values for one node would undo each other's steps.
 public struct Redirection: ~Copyable, Sendable {
   public let node: String
-  public let attachment: Attachment
+  public let attachment: EgressHook
   let directory: PinDirectory
   let shared: SharedMaps
 
   /// Mounts bpffs when needed, and makes or finds the maps all pods of the node share.
   ///
   /// Chooses tcx when the kernel has it and clsact otherwise, unless told.
-  public init(node: String, attachment: Attachment? = nil) throws(RedirectError) {
+  public init(node: String, attachment: EgressHook? = nil) throws(RedirectError) {
     let directory = try PinDirectory(node: node)
     try PinDirectory.mount()
     let shared = try SharedMaps.findOrMake(in: directory)

@@ -13,7 +13,7 @@ struct StoredFacts: Hashable, Sendable {
   var namespaceCookie: UInt64
   /// Nil when it had none, or one too long to keep.
   var namespacePath: String?
-  var attachment: Attachment
+  var attachment: EgressHook
   var fingerprint: UInt64
   var isComplete = false
   /// What each changed sysctl was before.
