@@ -86,6 +86,7 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
       swiftSettings: house),
 
@@ -99,7 +100,8 @@ let package = Package(
     .testTarget(
       name: "IdentityTests", dependencies: ["Identity", "MeshModel"], swiftSettings: house),
     .testTarget(
-      name: "MeshCompilerTests", dependencies: ["MeshCompiler", "MeshModel"], swiftSettings: house),
+      name: "MeshCompilerTests", dependencies: ["Manifests", "MeshCompiler", "MeshModel"],
+      swiftSettings: house),
     .testTarget(
       name: "AgentProtocolTests", dependencies: ["AgentProtocol", "MeshModel"],
       swiftSettings: house),

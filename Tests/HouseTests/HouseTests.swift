@@ -23,7 +23,7 @@ private let mayImport: [String: Set<String>] = [
     "AgentProtocol", "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority",
     "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "Linux", "Logging",
     "Manifests", "MeshCompiler", "MeshModel", "NIOCore", "Redirect", "ServiceLifecycle",
-    "Synchronization",
+    "Synchronization", "UnixSignals",
   ],
 ]
 
