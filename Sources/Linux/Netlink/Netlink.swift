@@ -116,6 +116,8 @@ public struct Netlink: ~Copyable, Sendable {
       // Links, addresses, rules and routes each have their own word for absent.
       case ENOENT, ESRCH, EADDRNOTAVAIL: return .absent
       case EAFNOSUPPORT, EOPNOTSUPP: return .unsupported
+      // disable_ipv6 is set on the link; a missing capability is EPERM.
+      case EACCES where request.payload.first == AddressFamily.v6.rawValue: return .unsupported
       default: throw error
       }
     }

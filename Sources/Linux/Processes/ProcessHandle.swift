@@ -2,12 +2,12 @@ import CLinux
 import Glibc
 
 /// How a process ended.
-public enum ExitStatus: Hashable, Sendable {
+public enum ProcessOutcome: Hashable, Sendable {
   case exited(code: Int32)
   case signalled(Signal)
 }
 
-extension ExitStatus: CustomStringConvertible {
+extension ProcessOutcome: CustomStringConvertible {
   public var description: String {
     switch self {
     case .exited(let code): "exited with \(code)"
@@ -51,18 +51,18 @@ public struct ProcessHandle: ~Copyable, Sendable {
   /// How the process ended, nil while it runs; ECHILD when it is not a child of ours.
   ///
   /// The answer comes once: it also buries the process.
-  public borrowing func exitStatus() throws(LinuxError) -> ExitStatus? {
+  public borrowing func exitStatus() throws(LinuxError) -> ProcessOutcome? {
     try wait(doesWait: 0)
   }
 
   /// Waits for a child to end.
-  public borrowing func wait() throws(LinuxError) -> ExitStatus {
+  public borrowing func wait() throws(LinuxError) -> ProcessOutcome {
     while true {
       if let status = try wait(doesWait: 1) { return status }
     }
   }
 
-  private borrowing func wait(doesWait: CInt) throws(LinuxError) -> ExitStatus? {
+  private borrowing func wait(doesWait: CInt) throws(LinuxError) -> ProcessOutcome? {
     let number = descriptor.number
     var code: CInt = 0
     let result = try check("waitid", "\(processID)") {

@@ -67,7 +67,7 @@ public struct NetworkNamespace: ~Copyable, Sendable {
   /// Runs `body` with the calling thread inside the namespace, and only that thread.
   ///
   /// Traps when the thread cannot go back, since everything after would act on the wrong pod.
-  public borrowing func run<Result: ~Copyable>(
+  @discardableResult public borrowing func run<Result: ~Copyable>(
     _ body: () throws(LinuxError) -> Result
   ) throws(LinuxError) -> Result {
     let before = try enter()

@@ -88,6 +88,9 @@ extension Socket {
   }
 
   /// The ports the kernel may choose from for this socket; Linux 6.3.
+  ///
+  /// Each end counts only where it lies within the namespace's ip_local_port_range: a range outside is
+  /// silently ignored. See `connect(to:as:turn:in:)`.
   public borrowing func setLocalPortRange(_ ports: ClosedRange<UInt16>) throws(LinuxError) {
     let value = UInt32(ports.upperBound) << 16 | UInt32(ports.lowerBound)
     try set(
