@@ -87,6 +87,7 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
       swiftSettings: house),
 
@@ -135,7 +136,8 @@ let package = Package(
       dependencies: ["AgentProtocol", "HBONE", "Linux", "MeshModel", "TLS", "ZTunnel"],
       swiftSettings: house),
     .testTarget(
-      name: "NodeAgentTests", dependencies: ["AgentProtocol", "MeshModel", "NodeAgent"],
+      name: "NodeAgentTests",
+      dependencies: ["AgentProtocol", "MeshCompiler", "MeshModel", "NodeAgent"],
       swiftSettings: house),
     .testTarget(
       name: "NodeTests", exclude: ["Programs"], swiftSettings: house),
