@@ -3,77 +3,6 @@ import Linux
 import MeshModel
 import Testing
 
-/// Two nodes with one pod each, joined by a cable.
-final class TwoNodes {
-  let network: TestNetwork
-  let authority: TestAuthority
-  let source: TestAgent
-  let destination: TestAgent
-  var model = Model(generation: 1)
-  static let client = IPAddress.v4(0x0a4d_0001)
-  static let server = IPAddress.v4(0x0a4d_0002)
-  static let virtual = IPAddress.v4(0x0a60_000a)
-  static let port: UInt16 = 8_080
-
-  init() throws {
-    network = try TestNetwork()
-    authority = try TestAuthority()
-    source = try TestAgent(authority)
-    destination = try TestAgent(authority)
-    let client = Self.workload("client", Self.client, node: "one")
-    var server = Self.workload("server", Self.server, node: "two")
-    let key = ServiceKey(namespace: "shop", hostname: "server.shop.svc.cluster.local")
-    var service = Service(key: key, name: "server")
-    service.virtualAddresses = [Self.virtual]
-    service.ports = [PortMapping(servicePort: Self.port, targetPort: Self.port)]
-    server.services[key] = service.ports
-    model.workloads = [client.uid: client, server.uid: server]
-    model.services = [key: service]
-    for (agent, node) in [(source, "one"), (destination, "two")] {
-      try agent.configure(node: node)
-      try agent.send(model)
-    }
-    try source.addPod(client, network.client, outboundPort: Self.port)
-    try destination.addPod(server, network.server, outboundPort: 8_079)
-    for agent in [source, destination] { try agent.waitForCertificate() }
-  }
-
-  static func workload(_ name: String, _ address: IPAddress, node: String) -> Workload {
-    var workload = Workload(uid: "k//Pod/shop/\(name)", name: name, namespace: "shop")
-    workload.serviceAccount = name
-    workload.addresses = [address]
-    workload.node = node
-    workload.tunnelProtocol = .hbone
-    return workload
-  }
-
-  func dial(_ ip: IPAddress = TwoNodes.server) throws -> Stream {
-    try Stream.dial(
-      SocketAddress(ip: ip, port: Self.port), in: network.client, mark: TestNetwork.capture)
-  }
-
-  func serve(
-    _ handler: @escaping @Sendable (Stream, SocketAddress) throws -> Void
-  ) throws -> TestServer {
-    try TestServer(
-      on: SocketAddress(ip: Self.server, port: Self.port), in: network.server, handler)
-  }
-}
-
-extension TestAgent {
-  func waitForCertificate() throws {
-    for _ in 0..<200 {
-      if case .certificates(let records) = try inspect(.certificates),
-        records.contains(where: { $0.state == "valid" })
-      {
-        return
-      }
-      try pump(for: .milliseconds(20))
-    }
-    throw Timeout(waitingFor: "a certificate")
-  }
-}
-
 @Suite(.enabled(if: CurrentProcess.isRoot, "needs root"), .serialized)
 struct `A connection between two nodes` {
   @Test func `carries bytes both ways through a tunnel and keeps the client's address`() throws {
@@ -100,5 +29,158 @@ struct `A connection between two nodes` {
     #expect(closed?.sentBytes == 15)
     guard case .tunnels(let tunnels) = try nodes.source.inspect(.tunnels) else { return }
     #expect(tunnels.count == 1)
+  }
+
+  @Test func `to a service's address goes to its endpoint`() throws {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve(TestServer.echo)
+    _ = server
+    let stream = try nodes.dial(TwoNodes.virtual)
+    try stream.send("ping")
+    #expect(try stream.receiveText(4) == "ping")
+    guard case .connections(let records) = try nodes.source.inspect(.connections) else { return }
+    #expect(records.first?.service?.hostname == "server.shop.svc.cluster.local")
+    #expect(records.first?.originalDestination.ip == TwoNodes.virtual)
+    #expect(records.first?.destination.ip == TwoNodes.server)
+  }
+
+  @Test func `lets either side finish first`() throws {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve { stream, _ in
+      try stream.send("first")
+      stream.finishSending()
+      // Still listens after it has finished sending.
+      let rest = try stream.receive(exactly: 6)
+      guard rest == Array("second".utf8) else { stream.reset(); return }
+    }
+    _ = server
+    let stream = try nodes.dial()
+    #expect(try stream.receiveText(5) == "first")
+    #expect(try stream.receive().isEmpty)
+    try stream.send("second")
+    stream.finishSending()
+    try nodes.source.wait("a clean close") {
+      guard case .connectionClosed(let record) = $0 else { return false }
+      return record.reason.isEmpty && record.receivedBytes == 6
+    }
+  }
+
+  @Test func `carries a reset from the application to the client`() throws {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve { stream, _ in
+      _ = try stream.receive()
+      stream.reset()
+    }
+    _ = server
+    let stream = try nodes.dial()
+    try stream.send("x")
+    #expect(throws: Stream.Failure.reset) { try stream.receive() }
+  }
+
+  @Test func `carries a reset from the client to the application`() throws {
+    let nodes = try TwoNodes()
+    let outcomes = Outcomes()
+    let server = try nodes.serve { stream, _ in
+      do {
+        while !(try stream.receive().isEmpty) {}
+        outcomes.add("end")
+      } catch Stream.Failure.reset {
+        outcomes.add("reset")
+      }
+    }
+    _ = server
+    let stream = try nodes.dial()
+    try stream.send("x")
+    try nodes.source.wait("open") {
+      if case .connectionOpened = $0 { true } else { false }
+    }
+    stream.reset()
+    #expect(try outcomes.next() == "reset")
+  }
+
+  @Test func `moves many bytes both ways at once without losing one`() throws {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve(TestServer.echo)
+    _ = server
+    let stream = try nodes.dial()
+    let count = 64 << 20
+    let copy = try stream.copy()
+    let outcomes = Outcomes()
+    _ = try WorkerThread(name: "reader") {
+      do {
+        let reader = try Stream(Socket(try copy.descriptor.duplicate()))
+        outcomes.add(try reader.checkPattern(count) ? "same" : "different")
+      } catch {
+        outcomes.add("\(error)")
+      }
+    }
+    try stream.sendPattern(count)
+    #expect(try outcomes.next(within: .seconds(60)) == "same")
+  }
+
+  @Test func `refuses with reset when the application does not listen`() throws {
+    let nodes = try TwoNodes()
+    let stream = try nodes.dial()
+    #expect(throws: Stream.Failure.reset) { try stream.receive() }
+    try nodes.source.wait("a failed record") {
+      guard case .connectionClosed(let record) = $0 else { return false }
+      return record.flag == .connect
+    }
+  }
+
+  @Test func `serves many connections at once over a few tunnel connections`() throws {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve(TestServer.echo)
+    _ = server
+    var streams: [Stream] = []
+    for _ in 0..<500 { streams.append(try nodes.dial()) }
+    for (index, stream) in streams.enumerated() { try stream.send("\(index) ") }
+    for (index, stream) in streams.enumerated() {
+      let text = "\(index) "
+      #expect(try stream.receiveText(text.utf8.count) == text)
+    }
+    guard case .tunnels(let tunnels) = try nodes.source.inspect(.tunnels) else { return }
+    #expect(tunnels.map { Int($0.liveStreams) }.reduce(0, +) == 500)
+    #expect(tunnels.count <= 6)
+  }
+}
+
+@Suite(.enabled(if: CurrentProcess.isRoot, "needs root"), .serialized)
+struct `Policy` {
+  @Test func `refuses a new connection under one id on both nodes`() throws {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve(TestServer.echo)
+    _ = server
+    try nodes.publish { $0.policies[TwoNodes.denial.key] = TwoNodes.denial }
+    let stream = try nodes.dial()
+    #expect(throws: Stream.Failure.reset) { try stream.receive() }
+    let here = try nodes.source.refusal("the client's side")
+    let there = try nodes.destination.refusal("the server's side")
+    #expect(here?.id == there?.id)
+    #expect(there?.cause == .policy(.matched(policy: TwoNodes.denial.key, rule: 0)))
+    #expect(there?.sourceIdentity?.serviceAccount == "client")
+    guard case .peer(401, let reason) = here?.cause else {
+      Issue.record("the client's side says \(String(describing: here))")
+      return
+    }
+    #expect(reason.contains("no-client"))
+  }
+
+  @Test func `cuts the live connections that a change denies, and only those`() throws {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve(TestServer.echo)
+    _ = server
+    let stream = try nodes.dial()
+    try stream.send("before")
+    #expect(try stream.receiveText(6) == "before")
+    // Concerns another namespace: nobody notices.
+    var other = TwoNodes.denial
+    other.key.namespace = "elsewhere"
+    try nodes.publish { $0.policies[other.key] = other }
+    try stream.send("still")
+    #expect(try stream.receiveText(5) == "still")
+    try nodes.publish { $0.policies[TwoNodes.denial.key] = TwoNodes.denial }
+    #expect(throws: Stream.Failure.reset) { try stream.receive() }
+    #expect(try nodes.destination.refusal("a cut")?.endedLiveConnection == true)
   }
 }

@@ -88,6 +88,12 @@ final class Stream {
     String(decoding: try receive(exactly: count), as: UTF8.self)
   }
 
+  /// The same connection for another thread.
+  func copy() throws -> SharedDescriptor {
+    guard let descriptor = try socket?.descriptor.duplicate() else { throw Failure.reset }
+    return SharedDescriptor(descriptor)
+  }
+
   func finishSending() { socket?.shutdownWrite() }
   func reset() { socket.take()?.closeWithReset() }
 
@@ -111,6 +117,34 @@ final class Stream {
       try poller.wait(timeout: left, into: &events)
     }
     throw Failure.reset
+  }
+}
+
+extension Stream {
+  /// Byte `n` of a pattern that repeats at no power of two.
+  private static let pattern: [UInt8] = (0..<65_521).map { UInt8(truncatingIfNeeded: $0 * 31 / 7) }
+
+  func sendPattern(_ count: Int) throws {
+    var sent = 0
+    while sent < count {
+      let start = sent % Self.pattern.count
+      let end = min(start + count - sent, Self.pattern.count)
+      try send(Array(Self.pattern[start..<end]))
+      sent += end - start
+    }
+  }
+
+  func checkPattern(_ count: Int) throws -> Bool {
+    var received = 0
+    while received < count {
+      let bytes = try receive()
+      guard !bytes.isEmpty else { return false }
+      for byte in bytes {
+        guard byte == Self.pattern[received % Self.pattern.count] else { return false }
+        received += 1
+      }
+    }
+    return true
   }
 }
 

@@ -1,0 +1,106 @@
+import AgentProtocol
+import Linux
+import MeshModel
+
+/// Two nodes with one pod each, joined by a cable.
+final class TwoNodes {
+  let network: TestNetwork
+  let authority: TestAuthority
+  let source: TestAgent
+  let destination: TestAgent
+  var model = Model(generation: 1)
+  static let client = IPAddress.v4(0x0a4d_0001)
+  static let server = IPAddress.v4(0x0a4d_0002)
+  static let virtual = IPAddress.v4(0x0a60_000a)
+  static let port: UInt16 = 8_080
+
+  init() throws {
+    network = try TestNetwork()
+    authority = try TestAuthority()
+    source = try TestAgent(authority)
+    destination = try TestAgent(authority)
+    let client = Self.workload("client", Self.client, node: "one")
+    var server = Self.workload("server", Self.server, node: "two")
+    let key = ServiceKey(namespace: "shop", hostname: "server.shop.svc.cluster.local")
+    var service = Service(key: key, name: "server")
+    service.virtualAddresses = [Self.virtual]
+    service.ports = [PortMapping(servicePort: Self.port, targetPort: Self.port)]
+    server.services[key] = service.ports
+    model.workloads = [client.uid: client, server.uid: server]
+    model.services = [key: service]
+    for (agent, node) in [(source, "one"), (destination, "two")] {
+      try agent.configure(node: node)
+      try agent.send(model)
+    }
+    try source.addPod(client, network.client, outboundPort: Self.port)
+    try destination.addPod(server, network.server, outboundPort: 8_079)
+    for agent in [source, destination] { try agent.waitForCertificate() }
+  }
+
+  static func workload(_ name: String, _ address: IPAddress, node: String) -> Workload {
+    var workload = Workload(uid: "k//Pod/shop/\(name)", name: name, namespace: "shop")
+    workload.serviceAccount = name
+    workload.addresses = [address]
+    workload.node = node
+    workload.tunnelProtocol = .hbone
+    return workload
+  }
+
+  func dial(_ ip: IPAddress = TwoNodes.server) throws -> Stream {
+    try Stream.dial(
+      SocketAddress(ip: ip, port: Self.port), in: network.client, mark: TestNetwork.capture)
+  }
+
+  func serve(
+    _ handler: @escaping @Sendable (Stream, SocketAddress) throws -> Void
+  ) throws -> TestServer {
+    try TestServer(
+      on: SocketAddress(ip: Self.server, port: Self.port), in: network.server, handler)
+  }
+}
+
+extension TwoNodes {
+  /// The same mesh one generation on, on both nodes.
+  func publish(_ edit: (inout Model) -> Void) throws {
+    edit(&model)
+    model.generation += 1
+    for agent in [source, destination] { try agent.send(model) }
+  }
+
+  /// A policy of the server's namespace that denies the client's identity.
+  static let denial = AuthorizationPolicy(
+    key: PolicyKey(namespace: "shop", name: "no-client"), scope: .namespace, action: .deny,
+    rules: [.init(clauses: [.init(matches: [.client])])])
+}
+
+extension AuthorizationPolicy.Match {
+  static var client: Self {
+    var match = Self()
+    match.principals = [.exact("cluster.local/ns/shop/sa/client")]
+    return match
+  }
+}
+
+extension TestAgent {
+  func refusal(_ what: String) throws -> Refusal? {
+    var found: Refusal?
+    try wait(what) {
+      guard case .refused(let refusal) = $0 else { return false }
+      found = refusal
+      return true
+    }
+    return found
+  }
+
+  func waitForCertificate() throws {
+    for _ in 0..<200 {
+      if case .certificates(let records) = try inspect(.certificates),
+        records.contains(where: { $0.state == "valid" })
+      {
+        return
+      }
+      try pump(for: .milliseconds(20))
+    }
+    throw Timeout(waitingFor: "a certificate")
+  }
+}
