@@ -168,5 +168,7 @@ final class Machine {
   func canSend(_ stream: StreamID) -> Bool { connection.canSend(stream) }
   func sendCredit(_ stream: StreamID) -> Int { connection.sendCredit(stream) }
 
-  func open() -> StreamID? { connection.open(authority: "10.0.0.7:80", headers: []) }
+  func open(_ authority: String = "10.0.0.7:80", headers: [HeaderField] = []) -> StreamID? {
+    connection.open(authority: authority, headers: headers)
+  }
 }
