@@ -44,9 +44,11 @@ struct PodKernel: ~Copyable {
     let factsMap = BPFMap<UInt32, redirect_facts>("facts", OwnedDescriptor(adopting: factsNumber))
     try factsMap.put(0, facts.stored)
 
-    try BPFSystem.pin(try lookup.program("lookup").number, at: pins.program("lookup"))
+    let lookupProgram = try lookup.program("lookup")
+    try BPFSystem.pin(lookupProgram.number, at: pins.program("lookup"))
     for name in egressPrograms.sorted() {
-      try BPFSystem.pin(try egress.program(name).number, at: pins.program(name))
+      let program = try egress.program(name)
+      try BPFSystem.pin(program.number, at: pins.program(name))
     }
     try BPFSystem.pin(listeners.number, at: pins.listeners)
     try BPFSystem.pin(addresses.number, at: pins.addresses)

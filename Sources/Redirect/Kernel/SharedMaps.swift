@@ -63,8 +63,9 @@ extension Redirection {
         throw .attach(hook: "sockops of cgroup \(cgroupPath)", error)
       }
       let object = try LoadedObject.load(.probes, programs: ["probes"], reusing: shared.byName)
+      let program = try object.program("probes")
       let link = try BPFSystem.link(
-        program: try object.program("probes").number, to: group.number, BPF_CGROUP_SOCK_OPS,
+        program: program.number, to: group.number, BPF_CGROUP_SOCK_OPS,
         hook: "sockops of cgroup \(cgroupPath)")
       // Both for a moment: they write the same flows.
       try replacePin(link.number, at: pin)
