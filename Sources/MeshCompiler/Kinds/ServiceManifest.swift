@@ -7,6 +7,8 @@ struct ServiceManifest {
     var name: String
     var number: UInt16
     var target: Target
+    var path: String
+    var line: Int
   }
 
   enum Target: Hashable {
@@ -116,7 +118,10 @@ extension ObjectReader {
           .error, .invalidValue, at: fields.pathOf("port"), line: fields.line,
           "expected each TCP port once, found \(number) again")
       }
-      ports.append(.init(name: name?.value ?? "", number: number, target: target))
+      ports.append(
+        .init(
+          name: name?.value ?? "", number: number, target: target, path: fields.path,
+          line: fields.line))
     }
     return ports
   }

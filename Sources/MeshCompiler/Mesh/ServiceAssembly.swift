@@ -88,13 +88,13 @@ struct ServiceAssembly {
       }
       workloads[uid]?.services[key] = mappings
     }
-    for (index, port) in manifest.ports.enumerated() {
+    for port in manifest.ports {
       guard count > 0, case .name(let name) = port.target, !portNamesFound.contains(name) else {
         continue
       }
       diagnostics.append(
         manifest.origin.diagnostic(
-          .warning, .unresolved, field: "spec.ports[\(index)].targetPort",
+          .warning, .unresolved, field: "\(port.path).targetPort", line: port.line,
           "no selected pod has a TCP container port named \(quoted(name))"))
     }
     return count

@@ -3,7 +3,7 @@ import MeshModel
 /// One source, operation or condition of a rule, divided into what ztunnel sees and what it does not.
 struct RulePart {
   var match = AuthorizationPolicy.Match()
-  /// Paths of fields that need HTTP.
+  /// Paths of fields that need HTTP, for messages.
   var httpFields: [String] = []
   /// True when its fields contradict each other, so that no connection can match.
   var isImpossible = false
@@ -74,6 +74,7 @@ extension ObjectReader {
     }
     var parts: [RulePart] = []
     for item in items {
+      let errors = errorCount
       let schema: Schema = inner == "source" ? .source : .operation
       guard let fields = mapping(item[inner], schema) else {
         if item[inner] == nil {
@@ -83,7 +84,8 @@ extension ObjectReader {
         continue
       }
       let part = read(&self, fields)
-      if !part.hasNetworkFields, part.httpFields.isEmpty, !part.isImpossible {
+      let isEmpty = !part.hasNetworkFields && part.httpFields.isEmpty && !part.isImpossible
+      if isEmpty, errors == errorCount {
         report(
           .error, .missing, at: fields.path, line: fields.line,
           "expected at least one of \(alternatives(schema.known))")
@@ -183,7 +185,7 @@ extension ObjectReader {
       invalid(key, "expected an attribute Istio knows, found \(quoted(key.value))\(hint)")
     }
     _ = values(fields["values"]) + values(fields["notValues"])
-    return isKnown ? [key.path] : []
+    return isKnown ? ["\(fields.path) (\(key.value))"] : []
   }
 
   private mutating func http(_ fields: Fields, _ keys: [String]) -> [String] {

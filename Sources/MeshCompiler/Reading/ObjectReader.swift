@@ -32,6 +32,8 @@ struct ObjectReader {
     self.origin = origin
   }
 
+  var errorCount: Int { diagnostics.count { $0.severity == .error } }
+
   mutating func report(
     _ severity: Diagnostic.Severity, _ code: Diagnostic.Code, at path: String, line: Int,
     _ message: String
