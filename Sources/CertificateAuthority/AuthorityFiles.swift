@@ -162,6 +162,13 @@ private func place(
   let files = FileManager.default
   let workshop = "\(directory)/.new-\(UInt64.random(in: .min ... .max))"
   let draft = "\(workshop)/draft"
+  defer {
+    do {
+      try files.removeItem(atPath: workshop)
+    } catch {
+      // Never made, or in the way of nobody: its name is random and its mode keeps others out.
+    }
+  }
   do {
     try files.createDirectory(
       atPath: workshop, withIntermediateDirectories: false,
@@ -174,7 +181,6 @@ private func place(
       // Taken meanwhile: the other one's file counts. Anything else is an error.
       guard isFile(path) else { throw error }
     }
-    try files.removeItem(atPath: workshop)
   } catch {
     throw .unwritable(path: path, reason: reason(error))
   }

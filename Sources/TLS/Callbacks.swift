@@ -22,8 +22,9 @@ private func verify(
   let leaf = unsafe ParsedCertificate(sharing: pointer)
   let role = unsafe exchange.pointee.role
   guard unsafe X509_verify_cert(store) == 1 else {
-    let code = unsafe X509_STORE_CTX_get_error(store)
-    return unsafe chainFailure(code, at: X509_STORE_CTX_get_current_cert(store), leaf, role.other)
+    let fault = unsafe ChainFault(
+      code: X509_STORE_CTX_get_error(store), depth: Int(X509_STORE_CTX_get_error_depth(store)))
+    return failure(fault, leaf, role.other)
   }
   // OpenSSL turns this into the alert bad_certificate, should we return a failure from here on.
   unsafe X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH)
@@ -39,36 +40,38 @@ private func verify(
   return nil
 }
 
+/// What OpenSSL found wrong, and how far above the leaf.
+private struct ChainFault {
+  var code: CInt
+  var depth: Int
+}
+
 /// Words for a chain that OpenSSL refuses.
-private func chainFailure(
-  _ code: CInt, at certificate: OpaquePointer?, _ leaf: borrowing ParsedCertificate,
-  _ peer: TLSRole
+private func failure(
+  _ fault: ChainFault, _ leaf: borrowing ParsedCertificate, _ peer: TLSRole
 ) -> TLSFailure {
   let identity = leaf.identities.first
-  switch code {
-  case X509_V_ERR_CERT_HAS_EXPIRED:
-    guard let certificate = unsafe certificate else { break }
-    return .certificateExpired(
-      identity, notAfter: unsafe ParsedCertificate(sharing: certificate).notAfter)
-  case X509_V_ERR_CERT_NOT_YET_VALID:
-    guard let certificate = unsafe certificate else { break }
-    return .certificateNotYetValid(
-      identity, notBefore: unsafe ParsedCertificate(sharing: certificate).notBefore)
+  switch fault.code {
+  case X509_V_ERR_CERT_HAS_EXPIRED where fault.depth == 0:
+    return .certificateExpired(identity, notAfter: leaf.notAfter)
+  case X509_V_ERR_CERT_NOT_YET_VALID where fault.depth == 0:
+    return .certificateNotYetValid(identity, notBefore: leaf.notBefore)
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
     X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
     X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, X509_V_ERR_CERT_UNTRUSTED:
     return .unknownRoot(identity)
-  case X509_V_ERR_INVALID_PURPOSE:
+  case X509_V_ERR_INVALID_PURPOSE where fault.depth == 0:
     return .unsuitableCertificate(identity, role: peer)
   case X509_V_ERR_CERT_CHAIN_TOO_LONG:
     return .chainTooLong(intermediates: TLSLimit.intermediates)
   default:
     break
   }
-  guard let text = unsafe X509_verify_cert_error_string(Int(code)) else {
-    return .invalidChain(reason: "code \(code)")
+  let place = fault.depth == 0 ? "leaf" : "certificate \(fault.depth) above the leaf"
+  guard let text = unsafe X509_verify_cert_error_string(Int(fault.code)) else {
+    return .invalidChain(reason: "\(place): code \(fault.code)")
   }
-  return .invalidChain(reason: unsafe String(cString: text))
+  return .invalidChain(reason: unsafe "\(place): \(String(cString: text))")
 }
 
 /// Refuses a client that offers no application protocol at all; OpenSSL would not ask us.

@@ -75,13 +75,3 @@ import X509
       Array(try SubjectAlternativeNames(names)) == [.uniformResourceIdentifier(Name.alice)])
   }
 }
-
-@Suite struct `The authority's answers serve a session` {
-  @Test(arguments: [
-    TLSFailure.messageFlood, .peerSentNoCertificate, .truncated(duringHandshake: true),
-  ])
-  func `every failure has a constant label and a sentence`(failure: TLSFailure) {
-    #expect(!failure.label.isEmpty && !failure.label.contains(" "))
-    #expect(failure.description.contains(" "))
-  }
-}

@@ -118,6 +118,18 @@ import X509
     #expect(pair.client.failure == .unknownRoot(id(Name.bob)))
   }
 
+  @Test func `a good leaf under an expired intermediate`() throws {
+    let expired = try TestAuthority(named: "intermediate", under: authority, isExpired: true)
+    let pair = try Pair(
+      client: alice, expecting: [Name.bob],
+      server: expired.credentials(
+        .init(Name.bob), intermediates: [expired.der], roots: [authority.der]))
+    pair.connect()
+    #expect(
+      pair.client.failure
+        == .invalidChain(reason: "certificate 1 above the leaf: certificate has expired"))
+  }
+
   @Test func `a leaf that a leaf has signed`() throws {
     let falseAuthority = try TestAuthority(named: "leaf", under: authority, mayIssue: false)
     let pair = try Pair(

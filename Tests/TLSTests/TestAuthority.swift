@@ -17,13 +17,14 @@ struct TestAuthority {
   /// A self-signed root, or an intermediate of `parent`.
   init(
     named name: String, under parent: TestAuthority? = nil, rsa: Bool = false,
-    mayIssue: Bool = true, at now: Date = Date()
+    mayIssue: Bool = true, isExpired: Bool = false
   ) throws {
+    let now = Date()
     let key = rsa ? try makeRSAKey() : Certificate.PrivateKey(P256.Signing.PrivateKey())
     let subject = try DistinguishedName { CommonName(name) }
     certificate = try Certificate(
       version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: key.publicKey,
-      notValidBefore: now - 3_600, notValidAfter: now + 86_400,
+      notValidBefore: now - 3_600, notValidAfter: now + (isExpired ? -60 : 86_400),
       issuer: parent?.certificate.subject ?? subject, subject: subject,
       extensions: try Certificate.Extensions {
         if mayIssue {
