@@ -11,7 +11,9 @@ public enum File {
   public static func read(
     _ path: String, atMost limit: Int = Limit.bytes
   ) throws(LinuxError) -> [UInt8] {
-    let number = try check("open", path) { unsafe clinux_open(path, O_RDONLY, 0) }
+    // Without O_NONBLOCK a named pipe would be waited for until somebody writes.
+    let flags = O_RDONLY | O_NONBLOCK
+    let number = try check("open", path) { unsafe clinux_open(path, flags, 0) }
     let descriptor = OwnedDescriptor(adopting: number)
     // Files under /proc and /sys say nothing true about their size.
     var buffer = Buffer(capacity: 4_096)
