@@ -1,0 +1,37 @@
+import FoundationEssentials
+
+/// JSON for people and programs: indented, keys in a fixed order, `/` as it is.
+func jsonText(of value: some Encodable) throws -> String {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  return String(decoding: try encoder.encode(value), as: UTF8.self)
+}
+
+/// JSON for the wire.
+func jsonBytes(of value: some Encodable) throws -> [UInt8] {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  return Array(try encoder.encode(value))
+}
+
+func decoded<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
+  try JSONDecoder().decode(type, from: Data(bytes))
+}
+
+extension StatusReport {
+  /// The whole report, or the value of one section alone.
+  func json(section: StatusSection?) throws -> String {
+    switch section {
+    case nil: try jsonText(of: self)
+    case .node: try jsonText(of: node)
+    case .redirect: try jsonText(of: redirect)
+    case .ztunnel: try jsonText(of: ztunnel)
+    case .model: try jsonText(of: model)
+    case .pods: try jsonText(of: pods)
+    case .certificates: try jsonText(of: certificates)
+    case .connections: try jsonText(of: connections)
+    case .tunnels: try jsonText(of: tunnels)
+    case .refusals: try jsonText(of: refusals)
+    }
+  }
+}

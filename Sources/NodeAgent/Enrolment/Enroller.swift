@@ -1,0 +1,356 @@
+import AgentProtocol
+import Linux
+import Logging
+import MeshCompiler
+import MeshModel
+import Redirect
+
+/// The owner of this node's pods: their namespaces, their listeners' copies, their redirection.
+///
+/// `PodEnrolment` decides; this carries out, and feeds back what came of it.
+actor Enroller {
+  /// What is held for one pod.
+  struct Entry {
+    var pod: DesiredPod
+    var enrolment: PodEnrolment
+    var namespace: PodNamespace?
+    var watchToken: UInt64?
+    /// ztunnel's listeners, kept open so that its crash refuses no connection.
+    var listeners: [SharedDescriptor] = []
+    var isRedirectedByUs = false
+    /// Tells a late answer about an earlier holder of the uid.
+    let epoch: UInt64
+    var proof: ProofRecord?
+    /// Set when the pod comes back under another namespace or workload.
+    var successor: DesiredPod?
+  }
+
+  let redirection: Redirection
+  let link: ZTunnelLink
+  let addresses: AddressWatch
+  let ztunnelCgroup: String
+  let nodeNamespaceInode: UInt64
+  let logger = Logger(label: "enrolment")
+
+  var entries: [String: Entry] = [:]
+  /// Pods of this node that the mesh does not take care of, for status.
+  private(set) var bystanders: [PodPlacement] = []
+  private var epoch: UInt64 = 0
+  private var isTunnelConnected = false
+  private var hasPlan = false
+  /// Pods that a ztunnel which connected before the first plan said it serves.
+  private var servedBefore: [AgentProtocol.Pod] = []
+  /// Pods whose redirection was found at the start and that no plan has named yet.
+  private var adopted: [String: AdoptedPod] = [:]
+  var proving = ProvingQueue()
+  /// Canaries that ztunnel reported, by nonce.
+  var arrivals: [UInt64: String] = [:]
+  private(set) var canariesPassed: UInt64 = 0
+  private(set) var canaryFailures: UInt64 = 0
+
+  init(
+    redirection: consuming Redirection, link: ZTunnelLink, addresses: AddressWatch,
+    ztunnelCgroup: ControlGroup
+  ) throws {
+    self.link = link
+    self.addresses = addresses
+    let root = try ControlGroup.root().path
+    self.ztunnelCgroup = String(ztunnelCgroup.path.dropFirst(root.count))
+    nodeNamespaceInode = try NetworkNamespace.current().inode()
+    try redirection.allowAgentCgroup(ztunnelCgroup.id)
+    for pod in try redirection.adopt() { adopted[pod.uid] = pod }
+    self.redirection = redirection
+  }
+
+  // MARK: The plan
+
+  /// Brings the pods to what the manifests want.
+  func reconcile(_ placements: [PodPlacement], node: String) {
+    bystanders = placements.filter { $0.node == node && !$0.enrolment.isEnrolled }
+    let desired = desiredPods(of: placements, on: node)
+    let current = entries.compactMapValues { entry -> DesiredPod? in
+      if case .releasing = entry.enrolment.state { return entry.successor }
+      return entry.pod
+    }
+    for action in enrolmentPlan(desired: desired, current: current) { carryOut(action) }
+    guard !hasPlan else { return }
+    hasPlan = true
+    releaseAdopted(except: Set(desired.map(\.uid)))
+    if isTunnelConnected { dismissStrangers(servedBefore) }
+  }
+
+  private func carryOut(_ action: EnrolmentAction) {
+    switch action {
+    case .begin(let pod):
+      guard entries[pod.uid] == nil else {
+        // The old one is still on its way out.
+        entries[pod.uid]?.successor = pod
+        return
+      }
+      begin(pod)
+    case .release(let uid):
+      entries[uid]?.successor = nil
+      handle(.release, of: uid)
+    case .update(let pod):
+      entries[pod.uid]?.pod = pod
+      startProof(of: pod.uid)
+    case .replace(let pod):
+      entries[pod.uid]?.successor = pod
+      handle(.release, of: pod.uid)
+    }
+  }
+
+  private func begin(_ pod: DesiredPod) {
+    epoch += 1
+    let enrolment = PodEnrolment(isTunnelConnected: isTunnelConnected)
+    entries[pod.uid] = Entry(pod: pod, enrolment: enrolment, epoch: epoch)
+    if !hasPlan, isTunnelConnected {
+      handle(.tunnelConnected(serves: isServed(pod, in: servedBefore)), of: pod.uid)
+    }
+    handle(.start, of: pod.uid)
+  }
+
+  private func releaseAdopted(except wanted: Set<String>) {
+    for (uid, pod) in adopted where !wanted.contains(uid) {
+      logger.info("releasing a pod that is no longer wanted", metadata: ["pod": "\(uid)"])
+      releaseRedirection(of: uid, path: pod.namespacePath)
+    }
+    adopted = [:]
+  }
+
+  private func releaseRedirection(of uid: String, path: String?) {
+    do throws(RedirectError) {
+      if let path, let namespace = opened(path) {
+        try redirection.release(uid, namespace: namespace.namespace)
+      } else {
+        try redirection.release(uid)
+      }
+    } catch {
+      logger.error("the redirection stays", metadata: ["pod": "\(uid)", "error": "\(error)"])
+    }
+  }
+
+  private func opened(_ path: String) -> PodNamespace? {
+    do throws(LinuxError) {
+      return try PodNamespace(path: path)
+    } catch {
+      if !error.isNotFound {
+        logger.warning("namespace not opened", metadata: ["path": "\(path)", "error": "\(error)"])
+      }
+      return nil
+    }
+  }
+
+  // MARK: ztunnel
+
+  func tunnelConnected(_ hello: Hello) {
+    isTunnelConnected = true
+    guard hasPlan else {
+      servedBefore = hello.pods
+      return
+    }
+    dismissStrangers(hello.pods)
+    for uid in entries.keys.sorted() {
+      guard let entry = entries[uid] else { continue }
+      handle(.tunnelConnected(serves: isServed(entry.pod, in: hello.pods)), of: uid)
+    }
+  }
+
+  private func isServed(_ pod: DesiredPod, in pods: [AgentProtocol.Pod]) -> Bool {
+    pods.contains { $0.uid == pod.uid && $0.workloadUID == pod.workloadUID }
+  }
+
+  /// Tells ztunnel to let go of pods that this node does not have, or has as another workload.
+  private func dismissStrangers(_ pods: [AgentProtocol.Pod]) {
+    for pod in pods where entries[pod.uid]?.pod.workloadUID != pod.workloadUID {
+      link.send(.removePod(uid: pod.uid))
+    }
+    servedBefore = []
+  }
+
+  func tunnelLost() {
+    isTunnelConnected = false
+    servedBefore = []
+    for uid in entries.keys.sorted() { handle(.tunnelLost, of: uid) }
+  }
+
+  func podListening(_ uid: String, _ listeners: [SharedDescriptor]) {
+    guard entries[uid] != nil else { return }
+    entries[uid]?.listeners = listeners
+    handle(.listening, of: uid)
+  }
+
+  func podFailed(_ uid: String, reason: String) { handle(.tunnelFailed(reason: reason), of: uid) }
+
+  func podRemoved(_ uid: String) { handle(.tunnelReleased, of: uid) }
+
+  func canaryArrived(_ uid: String, nonce: UInt64) {
+    // A nonce nobody waits for is forgotten with the next proof.
+    arrivals[nonce] = uid
+  }
+
+  // MARK: Time and the kernel
+
+  func tick() {
+    for uid in entries.keys.sorted() {
+      if let namespace = entries[uid]?.namespace, !namespace.isThere {
+        handle(.namespaceGone, of: uid)
+      }
+      handle(.tick, of: uid)
+    }
+  }
+
+  func addressesChanged(_ uid: String) {
+    guard let entry = entries[uid], let namespace = entry.namespace else { return }
+    do {
+      guard try namespace.hasChanged(), entry.isRedirectedByUs else { return }
+      try redirection.follow(uid, namespace: namespace.namespace)
+      startProof(of: uid)
+    } catch {
+      handle(.redirectionFailed(reason: "\(error)"), of: uid)
+    }
+  }
+
+  // MARK: Carrying out
+
+  /// Feeds one event and everything that follows from it at once.
+  func handle(_ event: PodEnrolment.Event, of uid: String) {
+    var events = [event]
+    while let event = events.popLast() {
+      guard let before = entries[uid]?.enrolment.state else { return }
+      let actions = entries[uid]?.enrolment.on(event, at: MonotonicClock.now()) ?? []
+      if let entry = entries[uid], entry.enrolment.state != before { report(entry) }
+      for action in actions {
+        if let next = perform(action, on: uid) { events.append(next) }
+      }
+    }
+  }
+
+  private func report(_ entry: Entry) {
+    let state = entry.enrolment.state
+    var metadata: Logger.Metadata = ["pod": "\(entry.pod.title)", "state": "\(state.name)"]
+    if let reason = state.reason { metadata["reason"] = "\(reason)" }
+    switch state {
+    case .closed, .failed: logger.warning("pod is not enrolled", metadata: metadata)
+    case .enrolled: logger.info("pod is enrolled", metadata: metadata)
+    case .waiting, .listening, .proving, .releasing: logger.debug("pod", metadata: metadata)
+    }
+  }
+
+  private func perform(_ action: PodEnrolment.Action, on uid: String) -> PodEnrolment.Event? {
+    switch action {
+    case .openNamespace: return openNamespace(of: uid)
+    case .closeNamespace: closeNamespace(of: uid)
+    case .serve: return serve(uid)
+    case .unserve: link.send(.removePod(uid: uid))
+    case .redirect: return redirect(uid)
+    case .releaseRedirection: releaseRedirection(of: uid)
+    case .prove: startProof(of: uid)
+    case .forget: forget(uid)
+    }
+    return nil
+  }
+
+  private func openNamespace(of uid: String) -> PodEnrolment.Event? {
+    guard let pod = entries[uid]?.pod else { return nil }
+    guard let path = pod.networkNamespace else {
+      return .namespaceRefused(reason: "annotate the pod with skein.dev/netns")
+    }
+    do throws(LinuxError) {
+      let namespace = try PodNamespace(path: path)
+      if let failure = contradiction(in: proofInputs(of: uid, pod, namespace)) {
+        return .namespaceRefused(reason: failure.description)
+      }
+      entries[uid]?.watchToken = try addresses.watch(namespace, of: uid)
+      entries[uid]?.namespace = namespace
+      return .namespaceOpened
+    } catch {
+      return .namespaceRefused(reason: "its network namespace does not open: \(error)")
+    }
+  }
+
+  private func closeNamespace(of uid: String) {
+    if let token = entries[uid]?.watchToken { addresses.forget(token) }
+    entries[uid]?.watchToken = nil
+    entries[uid]?.namespace = nil
+    // Sockets keep a namespace alive.
+    entries[uid]?.listeners = []
+  }
+
+  private func serve(_ uid: String) -> PodEnrolment.Event? {
+    guard let entry = entries[uid], let namespace = entry.namespace else { return nil }
+    do throws(LinuxError) {
+      let pod = AgentProtocol.Pod(
+        uid: uid, workloadUID: entry.pod.workloadUID, hasListeners: !entry.listeners.isEmpty)
+      link.send(.addPod(pod), [try namespace.descriptor()] + entry.listeners)
+      return nil
+    } catch {
+      return .tunnelFailed(reason: "\(error)")
+    }
+  }
+
+  private func redirect(_ uid: String) -> PodEnrolment.Event? {
+    guard let entry = entries[uid], let namespace = entry.namespace else { return nil }
+    guard let listeners = PodListeners(entry.listeners.map(\.number)) else {
+      return .tunnelFailed(reason: "it sent \(entry.listeners.count) listeners, not 3 or 6")
+    }
+    let pod = redirection(for: entry.pod)
+    do throws(RedirectError) {
+      if entry.isRedirectedByUs {
+        try redirection.updateListeners(of: uid, to: listeners)
+      } else {
+        try enrol(pod, namespace, listeners)
+      }
+      entries[uid]?.isRedirectedByUs = true
+      return .redirected
+    } catch {
+      return .redirectionFailed(reason: "\(error)")
+    }
+  }
+
+  private func enrol(
+    _ pod: PodRedirection, _ namespace: PodNamespace, _ listeners: PodListeners
+  ) throws(RedirectError) {
+    do throws(RedirectError) {
+      try redirection.enrol(pod, namespace: namespace.namespace, listeners: listeners)
+    } catch .otherNamespace {
+      // Pins of a namespace that this uid had before.
+      try redirection.release(pod.uid)
+      try redirection.enrol(pod, namespace: namespace.namespace, listeners: listeners)
+    }
+  }
+
+  func redirection(for pod: DesiredPod) -> PodRedirection {
+    PodRedirection(
+      uid: pod.uid, addresses: pod.addresses, namespacePath: pod.networkNamespace)
+  }
+
+  private func releaseRedirection(of uid: String) {
+    guard let entry = entries[uid] else { return }
+    entries[uid]?.isRedirectedByUs = false
+    entries[uid]?.proof = nil
+    do throws(RedirectError) {
+      if let namespace = entry.namespace {
+        try redirection.release(uid, namespace: namespace.namespace)
+      } else {
+        try redirection.release(uid)
+      }
+    } catch {
+      logger.error(
+        "the redirection stays", metadata: ["pod": "\(entry.pod.title)", "error": "\(error)"])
+    }
+  }
+
+  private func forget(_ uid: String) {
+    let successor = entries[uid]?.successor
+    if let pod = entries[uid]?.pod {
+      logger.info("pod is released", metadata: ["pod": "\(pod.title)"])
+    }
+    entries[uid] = nil
+    if let successor { begin(successor) }
+  }
+
+  func countCanary(passed: Bool) {
+    if passed { canariesPassed += 1 } else { canaryFailures += 1 }
+  }
+}

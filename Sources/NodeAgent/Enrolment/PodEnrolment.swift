@@ -1,0 +1,224 @@
+import MeshModel
+
+/// Where a pod stands on its way into the mesh; the names appear in status and metrics.
+enum PodState: Hashable, Sendable {
+  /// Nothing is in place yet: for its namespace, or for ztunnel.
+  case waiting(reason: String)
+  /// ztunnel was asked to listen in the pod.
+  case listening(since: Instant)
+  /// Captured, but not yet proven.
+  case proving
+  /// Captured and proven.
+  case enrolled
+  /// Captured, but a proof failed: nothing leaves in plaintext, and nothing is promised.
+  case closed(reason: String)
+  /// Enrolment did not work; the pod is as if not enrolled.
+  case failed(reason: String)
+  /// On its way out; ztunnel lets go first, so that no live connection goes on in plaintext.
+  case releasing(since: Instant)
+
+  static let names = [
+    "waiting", "listening", "proving", "enrolled", "closed", "failed", "releasing",
+  ]
+
+  var name: String {
+    switch self {
+    case .waiting: "waiting"
+    case .listening: "listening"
+    case .proving: "proving"
+    case .enrolled: "enrolled"
+    case .closed: "closed"
+    case .failed: "failed"
+    case .releasing: "releasing"
+    }
+  }
+
+  var reason: String? {
+    switch self {
+    case .waiting(let reason), .closed(let reason), .failed(let reason): reason
+    case .listening, .proving, .enrolled, .releasing: nil
+    }
+  }
+}
+
+/// One pod's way into the mesh and out of it: eats what happened, returns what to do.
+///
+///     start -> namespace open -> ztunnel listens -> redirected -> proven = enrolled
+///
+/// The namespace, ztunnel and the redirection come and go on their own; three flags say which of them
+/// is there now. The state says what an operator should know.
+struct PodEnrolment: Hashable {
+  enum Event: Hashable {
+    case start
+    case namespaceOpened
+    case namespaceRefused(reason: String)
+    case namespaceGone
+    /// - serves: whether it already listens in this pod, and will send its listeners by itself.
+    case tunnelConnected(serves: Bool)
+    case tunnelLost
+    /// ztunnel's listeners for this pod arrived.
+    case listening
+    case tunnelFailed(reason: String)
+    /// ztunnel holds nothing of the pod any more.
+    case tunnelReleased
+    case redirected
+    case redirectionFailed(reason: String)
+    case proven
+    case disproven(reason: String)
+    case release
+    case tick
+  }
+
+  enum Action: Hashable {
+    case openNamespace
+    case closeNamespace
+    /// Ask ztunnel to listen in the pod, with the listeners kept, if any.
+    case serve
+    case unserve
+    /// Put the listeners into the pod's redirection, making it when it is not there.
+    case redirect
+    case releaseRedirection
+    case prove
+    case forget
+  }
+
+  private(set) var state = PodState.waiting(reason: "not looked at yet")
+  private(set) var isNamespaceOpen = false
+  private(set) var isTunnelConnected: Bool
+  private(set) var isServed = false
+  private(set) var isRedirected = false
+  /// When to try or to prove again.
+  private var nextAt: Instant?
+
+  init(isTunnelConnected: Bool) {
+    self.isTunnelConnected = isTunnelConnected
+  }
+
+  mutating func on(_ event: Event, at now: Instant) -> [Action] {
+    if case .releasing = state { return releasing(event, at: now) }
+    switch event {
+    case .start: return [.openNamespace]
+    case .namespaceOpened:
+      isNamespaceOpen = true
+      return serve(at: now)
+    case .namespaceRefused(let reason):
+      fail(reason, at: now)
+      return []
+    case .namespaceGone: return namespaceGone(at: now)
+    case .tunnelConnected(let serves): return tunnelConnected(serves: serves, at: now)
+    case .tunnelLost:
+      tunnelLost()
+      return []
+    case .listening:
+      isServed = true
+      return isNamespaceOpen ? [.redirect] : [.unserve]
+    case .tunnelFailed(let reason):
+      isServed = false
+      fail("ztunnel: \(reason)", at: now)
+      return []
+    case .tunnelReleased:
+      isServed = false
+      return []
+    case .redirected:
+      isRedirected = true
+      if state != .enrolled { state = .proving }
+      return [.prove]
+    case .redirectionFailed(let reason):
+      fail(reason, at: now)
+      return []
+    case .proven:
+      guard isRedirected else { return [] }
+      state = .enrolled
+      nextAt = now + Limit.canaryInterval
+      return []
+    case .disproven(let reason):
+      guard isRedirected else { return [] }
+      state = .closed(reason: isTunnelConnected ? reason : "ztunnel is not connected")
+      nextAt = now + Limit.enrolmentRetry
+      return []
+    case .release: return release(at: now)
+    case .tick: return tick(at: now)
+    }
+  }
+
+  private mutating func serve(at now: Instant) -> [Action] {
+    guard isTunnelConnected else {
+      if !isRedirected { state = .waiting(reason: "ztunnel is not connected") }
+      return []
+    }
+    if isServed { return [] }
+    if !isRedirected { state = .listening(since: now) }
+    nextAt = now + Limit.listeningWait
+    return [.serve]
+  }
+
+  private mutating func tunnelConnected(serves: Bool, at now: Instant) -> [Action] {
+    isTunnelConnected = true
+    isServed = false
+    guard serves else { return isNamespaceOpen ? serve(at: now) : [] }
+    if !isRedirected { state = .listening(since: now) }
+    nextAt = now + Limit.listeningWait
+    return []
+  }
+
+  private mutating func tunnelLost() {
+    isTunnelConnected = false
+    isServed = false
+    if case .listening = state { state = .waiting(reason: "ztunnel is not connected") }
+  }
+
+  private mutating func namespaceGone(at now: Instant) -> [Action] {
+    isNamespaceOpen = false
+    isRedirected = false
+    state = .waiting(reason: "its network namespace is gone")
+    nextAt = now + Limit.enrolmentRetry
+    let unserve: [Action] = isServed ? [.unserve] : []
+    isServed = false
+    return unserve + [.closeNamespace, .releaseRedirection]
+  }
+
+  /// What is captured stays captured.
+  private mutating func fail(_ reason: String, at now: Instant) {
+    state = isRedirected ? .closed(reason: reason) : .failed(reason: reason)
+    nextAt = now + Limit.enrolmentRetry
+  }
+
+  private mutating func tick(at now: Instant) -> [Action] {
+    guard let nextAt, nextAt <= now else { return [] }
+    guard isNamespaceOpen else {
+      self.nextAt = now + Limit.enrolmentRetry
+      return [.openNamespace]
+    }
+    guard isTunnelConnected else { return [] }
+    guard isServed else {
+      if case .listening = state {
+        fail("ztunnel did not listen in the pod within \(Limit.listeningWait.brief)", at: now)
+        return []
+      }
+      return serve(at: now)
+    }
+    self.nextAt = now + Limit.enrolmentRetry
+    return [isRedirected ? .prove : .redirect]
+  }
+
+  private mutating func release(at now: Instant) -> [Action] {
+    guard isServed, isTunnelConnected else {
+      return [.releaseRedirection, .closeNamespace, .forget]
+    }
+    state = .releasing(since: now)
+    return [.unserve]
+  }
+
+  private mutating func releasing(_ event: Event, at now: Instant) -> [Action] {
+    guard case .releasing(let since) = state else { return [] }
+    switch event {
+    case .tunnelReleased, .tunnelLost, .namespaceGone:
+      return [.releaseRedirection, .closeNamespace, .forget]
+    case .tick where now.since(since) >= Limit.releaseWait:
+      return [.releaseRedirection, .closeNamespace, .forget]
+    case .start, .namespaceOpened, .namespaceRefused, .tunnelConnected, .listening, .tunnelFailed,
+      .redirected, .redirectionFailed, .proven, .disproven, .release, .tick:
+      return []
+    }
+  }
+}

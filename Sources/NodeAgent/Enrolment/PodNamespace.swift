@@ -1,0 +1,44 @@
+import Linux
+import MeshModel
+
+/// A pod's network namespace as this node agent holds it; dropping it lets the namespace end.
+final class PodNamespace: Sendable {
+  let namespace: NetworkNamespace
+  let path: String
+  let inode: UInt64
+  let cookie: UInt64
+  private let monitor: AddressMonitor
+
+  init(path: String) throws(LinuxError) {
+    self.path = path
+    namespace = try NetworkNamespace.open(path: path)
+    inode = try namespace.inode()
+    cookie = try namespace.cookie()
+    monitor = try AddressMonitor(in: namespace)
+  }
+
+  /// A descriptor for ztunnel.
+  func descriptor() throws(LinuxError) -> SharedDescriptor {
+    SharedDescriptor(try namespace.descriptor.duplicate())
+  }
+
+  /// Whether the path still leads to this namespace.
+  var isThere: Bool {
+    do throws(LinuxError) {
+      return try NetworkNamespace.open(path: path).inode() == inode
+    } catch {
+      return false
+    }
+  }
+
+  /// Readable when addresses or interfaces changed.
+  var monitorNumber: CInt { monitor.number }
+
+  /// Whether addresses or interfaces changed since the last call.
+  func hasChanged() throws(LinuxError) -> Bool {
+    switch try monitor.read() {
+    case .events(let events): !events.isEmpty
+    case .overrun: true
+    }
+  }
+}

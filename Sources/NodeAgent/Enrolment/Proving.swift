@@ -1,0 +1,178 @@
+import Linux
+import MeshModel
+import Redirect
+
+/// Which pods wait for a proof and how many are being proven, bounded.
+struct ProvingQueue: Hashable {
+  private var waiting: [String] = []
+  private(set) var running: Set<String> = []
+
+  /// Asks for a proof; a pod that waits already waits once.
+  mutating func add(_ uid: String) {
+    if !waiting.contains(uid) { waiting.append(uid) }
+  }
+
+  /// The next pod to prove now, if any may start.
+  mutating func next() -> String? {
+    guard running.count < Limit.canariesAtOnce,
+      let index = waiting.firstIndex(where: { !running.contains($0) })
+    else { return nil }
+    let uid = waiting.remove(at: index)
+    running.insert(uid)
+    return uid
+  }
+
+  mutating func finished(_ uid: String) { running.remove(uid) }
+}
+
+/// What the last proof of a pod found.
+struct ProofRecord: Hashable, Sendable {
+  var checkedAt: WallTime
+  /// The last time everything agreed.
+  var provenAt: WallTime?
+  var canaryIPv4: CanaryResult
+  var canaryIPv6: CanaryResult
+  var namespaceInode: UInt64
+  var namespaceCookie: UInt64
+  var cgroups: [String]
+  var addresses: [IPAddress]
+  var failures: UInt64
+}
+
+enum CanaryResult: Hashable, Sendable {
+  case passed
+  /// The pod has no address of the family.
+  case notNeeded
+  case failed(CanaryFailure)
+
+  var text: String {
+    switch self {
+    case .passed: "passed"
+    case .notNeeded: "not needed"
+    case .failed(let failure): failure.description
+    }
+  }
+}
+
+extension Enroller {
+  func startProof(of uid: String) {
+    proving.add(uid)
+    startProofs()
+  }
+
+  private func startProofs() {
+    while let uid = proving.next() {
+      guard let entry = entries[uid], let namespace = entry.namespace, entry.isRedirectedByUs else {
+        proving.finished(uid)
+        continue
+      }
+      Task { await prove(uid, entry.epoch, entry.pod, namespace) }
+    }
+  }
+
+  private func prove(
+    _ uid: String, _ epoch: UInt64, _ pod: DesiredPod, _ namespace: PodNamespace
+  ) async {
+    let observation = await observe(uid, pod, namespace)
+    proving.finished(uid)
+    if entries[uid]?.epoch == epoch, entries[uid]?.namespace === namespace {
+      let before = entries[uid]?.proof
+      let isProven = observation.failure == nil
+      countCanary(passed: isProven)
+      let now = WallClock.now()
+      entries[uid]?.proof = ProofRecord(
+        checkedAt: now, provenAt: isProven ? now : before?.provenAt,
+        canaryIPv4: observation.ipv4, canaryIPv6: observation.ipv6,
+        namespaceInode: namespace.inode, namespaceCookie: namespace.cookie,
+        cgroups: Array(Set(observation.processes.map(\.cgroup))).sorted(),
+        addresses: pod.addresses, failures: (before?.failures ?? 0) + (isProven ? 0 : 1))
+      if let failure = observation.failure {
+        handle(.disproven(reason: failure.description), of: uid)
+      } else {
+        handle(.proven, of: uid)
+      }
+    }
+    startProofs()
+  }
+
+  private struct Observation {
+    var failure: ProofFailure?
+    var ipv4 = CanaryResult.notNeeded
+    var ipv6 = CanaryResult.notNeeded
+    var processes: [PodProcess] = []
+  }
+
+  /// Looks at everything a proof asks for, cheapest first, and stops at the first contradiction.
+  private func observe(
+    _ uid: String, _ pod: DesiredPod, _ namespace: PodNamespace
+  ) async -> Observation {
+    var observation = Observation()
+    let inode = namespace.inode
+    let agent = link.peerProcessID
+    do {
+      observation.processes = try await onOwnThread("processes") {
+        Result { try PodProcesses(in: [inode], except: agent)[inode] }
+      }.get()
+      let evidence = try redirection.evidence(
+        for: redirection(for: pod), namespace: namespace.namespace)
+      var inputs = proofInputs(of: uid, pod, namespace)
+      inputs.processes = observation.processes
+      inputs.objections = evidence.objections
+      observation.failure = contradiction(in: inputs)
+    } catch {
+      observation.failure = .notLooked(reason: "\(error)")
+    }
+    if observation.failure != nil { return observation }
+    if pod.addresses.contains(where: \.isIPv4) {
+      observation.ipv4 = await canary(Canary.ipv4, of: uid, namespace)
+    }
+    if pod.addresses.contains(where: { !$0.isIPv4 }) {
+      observation.ipv6 = await canary(Canary.ipv6, of: uid, namespace)
+    }
+    if case .failed(let failure) = observation.ipv4 {
+      observation.failure = .canary(isIPv4: true, failure)
+    } else if case .failed(let failure) = observation.ipv6 {
+      observation.failure = .canary(isIPv4: false, failure)
+    }
+    return observation
+  }
+
+  private func canary(
+    _ destination: SocketAddress, of uid: String, _ namespace: PodNamespace
+  ) async -> CanaryResult {
+    let nonce = Random.uint64()
+    defer { arrivals[nonce] = nil }
+    do throws(LinuxError) {
+      let failure = try await onOwnThread("canary") {
+        Canary.dial(destination, from: namespace.namespace, nonce: nonce)
+      }
+      if let failure { return .failed(failure) }
+    } catch {
+      return .failed(.notConnected(reason: "\(error)"))
+    }
+    // The answer came over TCP; the report comes over the agent's socket, a moment before or after.
+    let deadline = MonotonicClock.now() + Limit.canaryReportWait
+    while arrivals[nonce] == nil, MonotonicClock.now() < deadline {
+      do {
+        try await Task.sleep(for: .milliseconds(2))
+      } catch {
+        break
+      }
+    }
+    guard let arrival = arrivals[nonce] else { return .failed(.notSeenByZTunnel) }
+    return arrival == uid ? .passed : .failed(.attributed(to: arrival))
+  }
+
+  /// What is known without looking into the namespace.
+  func proofInputs(
+    of uid: String, _ pod: DesiredPod, _ namespace: PodNamespace
+  ) -> ProofInputs {
+    var titles: [UInt64: String] = [:]
+    for (other, entry) in entries where other != uid {
+      if let inode = entry.namespace?.inode { titles[inode] = entry.pod.title }
+    }
+    return ProofInputs(
+      pod: pod, namespaceInode: namespace.inode, nodeNamespaceInode: nodeNamespaceInode,
+      titlesByNamespace: titles, objections: [], processes: [], ztunnelCgroup: ztunnelCgroup)
+  }
+}

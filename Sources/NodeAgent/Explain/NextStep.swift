@@ -1,0 +1,82 @@
+import MeshModel
+
+extension Verdict {
+  var policy: PolicyKey? {
+    switch self {
+    case .allow(.matched(let policy, _)): policy
+    case .allow(.noPolicy): nil
+    case .deny(let denial): denial.policy
+    }
+  }
+
+  var rule: Int? {
+    switch self {
+    case .allow(.matched(_, let rule)): rule
+    case .allow(.noPolicy): nil
+    case .deny(let denial): denial.rule
+    }
+  }
+
+  var nearest: NearMiss? {
+    switch self {
+    case .allow: nil
+    case .deny(let denial): denial.nearest
+    }
+  }
+
+  /// What an operator does about it, in one sentence.
+  func nextStep(isSourceEnrolled: Bool) -> String {
+    switch self {
+    case .allow:
+      "nothing to change; if it still fails, see: node-agent status refusals, and explain on the "
+        + "destination's node"
+    case .deny(let denial) where !isSourceEnrolled:
+      "the source is not enrolled, so it proves no identity; label its namespace or pod "
+        + "istio.io/dataplane-mode: ambient, then ask again (now: \(denial))"
+    case .deny(let denial): denial.nextStep
+    }
+  }
+}
+
+extension Verdict.Denial {
+  var nextStep: String {
+    switch self {
+    case .matched(let policy, let rule):
+      "change rule \(rule) of DENY policy \(policy), or call with another identity"
+    case .noAllowMatched(let nearest?) where nearest.field.isEmpty:
+      "policy \(nearest.policy) allows nobody; add a rule to it, or another ALLOW policy"
+    case .noAllowMatched(let nearest?):
+      "if this connection is meant to be: let \(nearest.field) in rule \(nearest.rule) of policy "
+        + "\(nearest.policy) include \(nearest.actual)"
+    case .noAllowMatched(nil):
+      "add an ALLOW policy for this connection"
+    case .missingPolicy(let policy):
+      "policy \(policy) has not arrived; check that its manifest is applied and without errors: "
+        + "node-agent status model"
+    case .unknownWorkload:
+      "add the destination's Pod to the manifests, or wait until it is known on this node"
+    }
+  }
+}
+
+extension RouteRefusal {
+  var nextStep: String {
+    switch self {
+    case .agentPort: "dial the application's own port"
+    case .unknownPort: "dial a port that the Service lists under spec.ports"
+    case .noEndpoint:
+      "make at least one pod of the service ready and reachable: node-agent status pods, and the "
+        + "service's selector and targetPort"
+    }
+  }
+}
+
+extension Hop.Transport {
+  var name: String {
+    switch self {
+    case .local: "local"
+    case .hbone: "hbone"
+    case .plaintext: "plaintext"
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/// Every bound and interval of the node agent, by name.
+enum Limit {
+  /// Refusals kept for `status refusals`; the oldest goes first.
+  static let refusalsKept = 1_000
+  /// Label sets of one metric family; what comes after is summed under `unknown`.
+  static let metricLabelSets = 2_000
+  /// Bytes of a label value; longer ones are cut.
+  static let labelValueBytes = 256
+  /// Diagnostics shown in status; the count is always told.
+  static let diagnosticsShown = 100
+
+  /// Generations sent and not yet enforced whose time is kept.
+  static let generationsPending = 256
+
+  /// How often an enrolled pod proves its capture again.
+  static let canaryInterval: Duration = .seconds(30)
+  /// How long one canary connection may take, each address family.
+  static let canaryTimeout: Duration = .seconds(2)
+  /// How long ztunnel's report of a canary may come after its answer.
+  static let canaryReportWait: Duration = .seconds(1)
+  /// How long a failed enrolment waits before the next try.
+  static let enrolmentRetry: Duration = .seconds(2)
+  /// How long ztunnel may take to listen in a pod before the pod says so.
+  static let listeningWait: Duration = .seconds(5)
+  /// How long ztunnel may take to let go of a pod before the pod is released all the same.
+  static let releaseWait: Duration = .seconds(2)
+  /// Canaries that run side by side.
+  static let canariesAtOnce = 8
+  /// How often the certificate authority's files are looked at.
+  static let authorityCheckInterval: Duration = .seconds(2)
+  /// How often the namespaces of enrolled pods are checked for being gone.
+  static let namespaceCheckInterval: Duration = .milliseconds(500)
+
+  /// How long a living ztunnel may take to call a new node agent.
+  static let adoptionWait: Duration = .seconds(2)
+  /// How long ztunnel may take to answer an inspection.
+  static let inspectionWait: Duration = .seconds(2)
+  /// How long ztunnel may take to end after SIGTERM before it is killed.
+  static let ztunnelStopWait: Duration = .seconds(2)
+  /// How long a cgroup's last processes may take to be gone.
+  static let cgroupRemovalWait: Duration = .seconds(2)
+  /// How long ztunnel may take beyond the drain time to say it is drained.
+  static let drainGrace: Duration = .seconds(2)
+  /// Messages waiting to be written to ztunnel; a ztunnel that reads none is cut off.
+  static let messagesToZTunnel = 4_096
+  /// Events from ztunnel waiting to be handled, beyond which its socket is not read.
+  static let eventsUnhandled = 4_096
+  /// Crashes inside `crashWindow` that restart at once.
+  static let crashesWithoutDelay = 3
+  static let crashWindow: Duration = .seconds(10)
+  static let restartDelayFirst: Duration = .milliseconds(200)
+  static let restartDelayMost: Duration = .seconds(10)
+
+  /// Bytes of a status answer the command line accepts.
+  static let statusBytes = 256 * 1_024 * 1_024
+  /// How long the command line waits for an answer of the node agent.
+  static let adminTimeout: Duration = .seconds(10)
+}

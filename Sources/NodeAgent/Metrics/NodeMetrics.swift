@@ -1,0 +1,70 @@
+import MeshModel
+
+/// The node agent's own numbers, under `skein_`.
+struct NodeMetrics: Equatable, Sendable {
+  var podsByState: [String: Int] = [:]
+  var generation: UInt64 = 0
+  var enforcedGeneration: UInt64 = 0
+  /// From reading the manifests to ztunnel enforcing them.
+  var enforcement = NodeMetrics.noEnforcement
+  var ztunnelRestarts: UInt64 = 0
+  var isZTunnelConnected = false
+  var canariesPassed: UInt64 = 0
+  var canaryFailures: UInt64 = 0
+  var refusals: UInt64 = 0
+  var certificatesIssued: UInt64 = 0
+  var certificatesRefused: UInt64 = 0
+  var manifestErrors: Int = 0
+  var labelSetOverflows: UInt64 = 0
+  var residentBytes: UInt64?
+  var openDescriptors: UInt32?
+
+  static let noEnforcement = Histogram(
+    bounds: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])
+
+  func write(to text: inout PrometheusText, version: String) {
+    text.family("istio_build", .gauge, "The version of the mesh component.")
+    text.sample(
+      "istio_build",
+      [PrometheusText.Label("component", "ztunnel"), PrometheusText.Label("tag", version)],
+      1 as UInt64)
+    text.family("skein_pods", .gauge, "Pods of this node by enrolment state (unstable).")
+    for state in PodState.names {
+      text.sample(
+        "skein_pods", [PrometheusText.Label("state", state)], UInt64(podsByState[state] ?? 0))
+    }
+    gauge("skein_model_generation", "The last good generation of the manifests", generation)
+    gauge(
+      "skein_model_enforced_generation", "The generation ztunnel enforces", enforcedGeneration)
+    gauge("skein_manifest_errors", "Errors in the manifests on disk", UInt64(manifestErrors))
+    text.family(
+      "skein_enforcement_seconds", .histogram,
+      "Time from reading changed manifests to ztunnel enforcing them (unstable).")
+    text.histogram("skein_enforcement_seconds", enforcement)
+    gauge("skein_ztunnel_connected", "Whether ztunnel is connected", isZTunnelConnected ? 1 : 0)
+    counter("skein_ztunnel_restarts_total", "Restarts of ztunnel", ztunnelRestarts)
+    counter("skein_canaries_passed_total", "Canary connections that arrived", canariesPassed)
+    counter("skein_canary_failures_total", "Canary connections that failed", canaryFailures)
+    counter("skein_refusals_total", "Connections refused", refusals)
+    counter("skein_certificates_issued_total", "Certificates signed", certificatesIssued)
+    counter("skein_certificates_refused_total", "Signing requests refused", certificatesRefused)
+    counter(
+      "skein_metric_label_set_overflows_total",
+      "Samples summed because there are too many label sets", labelSetOverflows)
+    if let residentBytes {
+      gauge("skein_ztunnel_resident_bytes", "Memory of ztunnel", residentBytes)
+    }
+    if let openDescriptors {
+      gauge("skein_ztunnel_open_descriptors", "Descriptors of ztunnel", UInt64(openDescriptors))
+    }
+
+    func gauge(_ name: String, _ help: String, _ value: UInt64) {
+      text.family(name, .gauge, help + " (unstable).")
+      text.sample(name, [], value)
+    }
+    func counter(_ name: String, _ help: String, _ value: UInt64) {
+      text.family(name, .counter, help + " (unstable).")
+      text.sample(name, [], value)
+    }
+  }
+}

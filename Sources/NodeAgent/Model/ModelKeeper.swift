@@ -1,0 +1,110 @@
+import Linux
+import Manifests
+import MeshCompiler
+import MeshModel
+
+/// The owner of the mesh model: the last good generation, what is wrong with the manifests on disk,
+/// and which generation ztunnel enforces.
+actor ModelKeeper {
+  /// What a change of the manifests led to.
+  enum Outcome {
+    /// A new generation: tell ztunnel and look at the pods.
+    case changed(ModelChange, [PodPlacement])
+    /// The same mesh as before.
+    case unchanged
+    /// The manifests have errors; the last good generation stays.
+    case refused([Diagnostic])
+  }
+
+  private let options: CompilerOptions
+  private(set) var index = MeshIndex(Model())
+  private(set) var placements: [PodPlacement] = []
+  private(set) var diagnostics: [Diagnostic] = []
+  private(set) var isStale = false
+  private(set) var changedAt: WallTime?
+  private(set) var enforcedGeneration: UInt64 = 0
+  private(set) var rejection: String?
+  private(set) var timeToEnforce: Duration?
+  private(set) var enforcement = NodeMetrics.noEnforcement
+  /// When the manifests of generations not yet enforced were read.
+  private var pending: [UInt64: Instant] = [:]
+  private var hasModel = false
+
+  init(options: CompilerOptions) {
+    self.options = options
+  }
+
+  func take(_ snapshot: ManifestSnapshot, readAt: Instant) -> Outcome {
+    let compilation = snapshot.compiled(options: options)
+    diagnostics = compilation.diagnostics
+    isStale = compilation.hasErrors
+    if compilation.hasErrors { return .refused(compilation.diagnostics) }
+    var next = compilation.model
+    next.generation = index.model.generation
+    if hasModel, next == index.model, compilation.pods == placements { return .unchanged }
+    hasModel = true
+    next.generation += 1
+    let change = index.model.change(to: next)
+    index = index.applying(change)
+    placements = compilation.pods
+    changedAt = WallClock.now()
+    note(pending: next.generation, at: readAt)
+    return .changed(change, compilation.pods)
+  }
+
+  /// The whole model for a ztunnel that just connected; numbered above what it has.
+  func wholeChange(above generation: UInt64) -> ModelChange? {
+    guard hasModel else { return nil }
+    if index.model.generation <= generation {
+      var next = index.model
+      next.generation = generation + 1
+      index = index.applying(index.model.change(to: next))
+      note(pending: next.generation, at: MonotonicClock.now())
+    }
+    return index.model.wholeChange
+  }
+
+  func applied(_ generation: UInt64, at now: Instant) {
+    enforcedGeneration = generation
+    rejection = nil
+    if let readAt = pending[generation] {
+      let duration = now.since(readAt)
+      timeToEnforce = duration
+      enforcement.observe(duration.seconds)
+    }
+    pending = pending.filter { $0.key > generation }
+  }
+
+  func rejected(_ generation: UInt64, reason: String) {
+    rejection = "generation \(generation): \(reason)"
+    pending[generation] = nil
+  }
+
+  func tunnelLost() {
+    enforcedGeneration = 0
+  }
+
+  private func note(pending generation: UInt64, at instant: Instant) {
+    if pending.count >= Limit.generationsPending { pending = [:] }
+    pending[generation] = instant
+  }
+
+  /// The model's part of status.
+  var status: ModelStatus {
+    func count(_ severity: Diagnostic.Severity) -> Int {
+      diagnostics.count { $0.severity == severity }
+    }
+    let loudFirst = diagnostics.enumerated().sorted {
+      ($1.element.severity.rawValue, $0.offset) < ($0.element.severity.rawValue, $1.offset)
+    }
+    return ModelStatus(
+      generation: index.model.generation, enforcedGeneration: enforcedGeneration,
+      timeToEnforceMilliseconds: timeToEnforce.map { $0.seconds * 1_000 },
+      changedAt: changedAt?.timestamp, workloads: index.model.workloads.count,
+      services: index.model.services.count, policies: index.model.policies.count,
+      isStale: isStale, errors: count(.error), refused: count(.refusal),
+      warnings: count(.warning),
+      diagnostics: loudFirst.prefix(Limit.diagnosticsShown).map { DiagnosticStatus($0.element) },
+      rejection: rejection)
+  }
+}

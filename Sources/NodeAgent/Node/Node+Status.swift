@@ -1,0 +1,121 @@
+import AgentProtocol
+import Linux
+import MeshModel
+import Redirect
+
+extension Node {
+  /// The report, with what only the given section needs, or everything.
+  func status(section: StatusSection?) async -> StatusReport {
+    let isWhole = section == nil
+    async let summary = inspector.ask(.summary)
+    async let certificates =
+      isWhole || section == .certificates ? inspector.ask(.certificates) : nil
+    async let connections = isWhole || section == .connections ? inspector.ask(.connections) : nil
+    async let tunnels = isWhole || section == .tunnels ? inspector.ask(.tunnels) : nil
+    let pods = await enroller.status()
+    let titles = await enroller.titles
+    let model = await model.status
+    let ztunnel = await ztunnelStatus(summary: summary)
+    let problems = healthProblems(
+      ztunnel: ztunnel, model: model, pods: pods, authority: await issuer.problem)
+    var report = StatusReport(
+      node: nodeStatus(problems: problems), redirect: await redirectStatus(), ztunnel: ztunnel,
+      model: model)
+    report.pods = pods
+    if case .certificates(let records)? = await certificates {
+      report.certificates = records.map(CertificateStatus.init)
+        .sorted { $0.identity < $1.identity }
+    }
+    if case .connections(let records)? = await connections {
+      report.connections = records.map { record in
+        ConnectionStatus(record) { titles[$0] ?? $0 }
+      }.sorted { $0.id < $1.id }
+    }
+    if case .tunnels(let records)? = await tunnels {
+      report.tunnels = records.map { record in TunnelStatus(record) { titles[$0] ?? $0 } }
+    }
+    if isWhole || section == .refusals {
+      report.refusals = await records.refusals.map(RefusalStatus.init)
+    }
+    return report
+  }
+
+  private func nodeStatus(problems: [String]) -> NodeStatus {
+    let uptime = WallClock.now().secondsSinceEpoch - startedAt.secondsSinceEpoch
+    return NodeStatus(
+      name: settings.node, version: skeinVersion, trustDomain: settings.trustDomain,
+      clusterDomain: settings.clusterDomain, processID: CurrentProcess.id,
+      startedAt: startedAt.timestamp, uptimeSeconds: max(uptime, 0),
+      configDirectory: settings.configDirectory, stateDirectory: settings.stateDirectory,
+      isDraining: isDraining, isHealthy: problems.isEmpty, problems: problems)
+  }
+
+  private func redirectStatus() async -> RedirectStatus {
+    RedirectStatus(
+      attachment: attachment.rawValue,
+      pinDirectory:
+        "\(RedirectConstants.bpfFileSystem)/skein/v\(RedirectConstants.abiVersion)/\(settings.node)",
+      enrolledPods: await enroller.redirectedCount,
+      isProbeBypassActive: settings.probeCgroup != nil, probeCgroup: settings.probeCgroup)
+  }
+
+  private func ztunnelStatus(summary: Inspection?) async -> ZTunnelStatus {
+    var status = ZTunnelStatus(
+      state: await supervisor.state.name, processID: await supervisor.processID,
+      cgroup: supervisor.cgroup.path, isConnected: link.peerProcessID != nil,
+      isAdopted: await supervisor.isAdopted, restarts: await supervisor.restarts,
+      lastExit: await supervisor.lastExit)
+    if case .summary(let summary)? = summary {
+      status.generation = summary.generation
+      status.threads = summary.threads
+      status.pods = summary.pods
+      status.liveConnections = summary.liveConnections
+      status.tunnelConnections = summary.tunnelConnections
+      status.residentBytes = summary.residentBytes
+      status.openDescriptors = summary.openDescriptors
+    }
+    return status
+  }
+
+  /// Everything for Prometheus, as of now.
+  func metricsText() async -> String {
+    async let samples = inspector.ask(.metrics)
+    async let summary = inspector.ask(.summary)
+    let model = await model.status
+    var metrics = NodeMetrics()
+    metrics.podsByState = await enroller.countsByState
+    metrics.generation = model.generation
+    metrics.enforcedGeneration = model.enforcedGeneration
+    metrics.enforcement = await self.model.enforcement
+    metrics.ztunnelRestarts = await supervisor.restarts
+    metrics.isZTunnelConnected = link.peerProcessID != nil
+    metrics.canariesPassed = await enroller.canariesPassed
+    metrics.canaryFailures = await enroller.canaryFailures
+    metrics.refusals = await records.refusalCount
+    metrics.certificatesIssued = await issuer.issued
+    metrics.certificatesRefused = await issuer.refused
+    metrics.manifestErrors = model.errors
+    metrics.labelSetOverflows = await records.labelSetOverflows
+    if case .summary(let summary)? = await summary {
+      metrics.residentBytes = summary.residentBytes
+      metrics.openDescriptors = summary.openDescriptors
+    }
+    var text = PrometheusText()
+    metrics.write(to: &text, version: skeinVersion)
+    if case .metrics(let samples)? = await samples {
+      await records.connectionMetrics(samples, index: self.model.index).write(to: &text)
+    }
+    return text.text
+  }
+}
+
+extension Supervisor.State {
+  var name: String {
+    switch self {
+    case .stopped: "stopped"
+    case .starting: "starting"
+    case .running: "running"
+    case .waiting: "waiting"
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import AgentProtocol
+import Linux
+import Logging
+import MeshModel
+import Redirect
+
+extension Node {
+  /// Handles what ztunnel says, one message after the other, until the link stops.
+  func followZTunnel() async {
+    for await event in link.events {
+      switch event {
+      case .connected: greet()
+      case .received(let message, let descriptors): await handle(message, descriptors)
+      case .disconnected(let reason):
+        logger.warning("ztunnel is not connected", metadata: ["reason": "\(reason)"])
+        link.setPeer(processID: nil)
+        await model.tunnelLost()
+        await inspector.tunnelLost()
+        await enroller.tunnelLost()
+      }
+      link.handled()
+    }
+  }
+
+  private func greet() {
+    link.send(
+      .configure(
+        Configuration(
+          nodeName: settings.node, trustDomain: settings.trustDomain, canary4: Canary.ipv4,
+          canary6: Canary.ipv6, mark: RedirectConstants.mark,
+          reservedPorts: RedirectConstants.reservedPorts, wantsConnectionRecords: true)))
+  }
+
+  private func handle(_ message: TunnelMessage, _ descriptors: [SharedDescriptor]) async {
+    switch message {
+    case .hello(let hello): await handle(hello)
+    case .podListening(let uid): await enroller.podListening(uid, descriptors)
+    case .podFailed(let uid, let reason): await enroller.podFailed(uid, reason: reason)
+    case .podRemoved(let uid): await enroller.podRemoved(uid)
+    case .signingRequest(let request):
+      link.send(await issuer.answer(request, identities: await enroller.identities))
+    case .modelApplied(let generation):
+      await model.applied(generation, at: MonotonicClock.now())
+    case .modelRejected(let generation, let reason):
+      logger.error(
+        "ztunnel refused the generation",
+        metadata: ["generation": "\(generation)", "reason": "\(reason)"])
+      await model.rejected(generation, reason: reason)
+    case .canaryArrived(let uid, let nonce): await enroller.canaryArrived(uid, nonce: nonce)
+    case .connectionOpened: break
+    case .connectionClosed(let record): await records.closed(record, index: await model.index)
+    case .refused(let refusal): await records.refused(refusal)
+    case .inspection(let request, let inspection): await inspector.answer(request, inspection)
+    case .drained(let cut):
+      logger.info("ztunnel drained", metadata: ["cut": "\(cut)"])
+      drainState.finish()
+    }
+  }
+
+  private func handle(_ hello: Hello) async {
+    guard hello.version == ProtocolVersion.current else {
+      logger.error(
+        "ztunnel speaks another version",
+        metadata: ["theirs": "\(hello.version)", "ours": "\(ProtocolVersion.current)"])
+      link.disconnect()
+      return
+    }
+    logger.info(
+      "ztunnel connected",
+      metadata: ["process": "\(hello.processID)", "pods": "\(hello.pods.count)"])
+    link.setPeer(processID: hello.processID)
+    await supervisor.helloReceived()
+    await inspector.tunnelConnected()
+    if let change = await model.wholeChange(above: hello.generation) { link.send(.model(change)) }
+    await enroller.tunnelConnected(hello)
+  }
+}

@@ -1,0 +1,93 @@
+import FoundationEssentials
+import Linux
+import Logging
+import Redirect
+import ServiceLifecycle
+import UnixSignals
+
+/// Why a node agent does not start.
+enum RunError: Error, Equatable {
+  case notRoot
+  case stateDirectoryInUse(String)
+  case noConfigDirectory(String)
+  case noZTunnel(path: String)
+}
+
+extension RunError: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .notRoot: "run as root: enrolment needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_BPF"
+    case .stateDirectoryInUse(let path):
+      "another node agent uses \(path); give each its own --state-dir"
+    case .noConfigDirectory(let path): "--config \(path) is no directory"
+    case .noZTunnel(let path): "no ztunnel at \(path); build it, or give its path with --ztunnel"
+    }
+  }
+}
+
+/// Runs the node agent until a signal ends it.
+func runNode(_ settings: RunSettings) async throws {
+  guard CurrentProcess.isRoot else { throw RunError.notRoot }
+  guard Directory.exists(settings.configDirectory) else {
+    throw RunError.noConfigDirectory(settings.configDirectory)
+  }
+  let lock = try claimStateDirectory(settings)
+  try CurrentProcess.ignoreBrokenPipe()
+  _ = try CurrentProcess.raiseDescriptorLimit()
+  let writer = try LogWriter()
+  LoggingSystem.bootstrap { label in
+    NodeLogHandler(scope: label, writer: writer, format: settings.logFormat)
+  }
+  do {
+    try await serve(settings, writer)
+  } catch {
+    writer.finish()
+    throw error
+  }
+  writer.finish()
+  withExtendedLifetime(lock) {}
+}
+
+private func serve(_ settings: RunSettings, _ writer: LogWriter) async throws {
+  let logger = Logger(label: "node")
+  let node = try Node(settings, writer: writer)
+  // They end in the opposite order: status is there to the last.
+  var services: [any ServiceLifecycle.Service] = [
+    AdminServer.application(path: settings.adminSocket, node: node, logger: logger)
+  ]
+  if let address = settings.metricsAddress {
+    services.append(MetricsServer.application(address: address, node: node, logger: logger))
+  }
+  services.append(node)
+  var quiet = logger
+  quiet.logLevel = .warning
+  let group = ServiceGroup(
+    services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+  try await group.run()
+}
+
+/// The lock that says whose directory it is, held while the node agent lives.
+private func claimStateDirectory(_ settings: RunSettings) throws -> SharedDescriptor {
+  try Directory.makeAll(settings.stateDirectory, mode: 0o700)
+  try FileManager.default.setAttributes(
+    [.posixPermissions: 0o700], ofItemAtPath: settings.stateDirectory)
+  guard let lock = try File.lock(settings.lockFile) else {
+    throw RunError.stateDirectoryInUse(settings.stateDirectory)
+  }
+  return SharedDescriptor(lock)
+}
+
+/// Where this program's file lies.
+func executableDirectory() throws -> String {
+  let path = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+  return path.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" }
+}
+
+/// Takes away what the node's pins say is there; a line for each thing that stays.
+func uninstallRedirection(node: String) -> [String] {
+  do throws(RedirectError) {
+    return try Redirection.uninstall(node: node)
+  } catch {
+    return ["\(error)"]
+  }
+}

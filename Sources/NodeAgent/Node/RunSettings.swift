@@ -1,0 +1,22 @@
+import MeshModel
+
+/// All that `run` was told.
+struct RunSettings: Sendable, Equatable {
+  var node: String
+  var configDirectory: String
+  var stateDirectory: String
+  var caDirectory: String
+  var trustDomain: String
+  var clusterDomain: String
+  var logFormat: LogFormat
+  var metricsAddress: SocketAddress?
+  var probeCgroup: String?
+  var leafLifetime: Duration
+  var drain: Duration
+  /// Nil: beside this executable.
+  var ztunnelPath: String?
+
+  var agentSocket: String { "\(stateDirectory)/agent.sock" }
+  var adminSocket: String { AdminServer.path(stateDirectory: stateDirectory) }
+  var lockFile: String { "\(stateDirectory)/lock" }
+}

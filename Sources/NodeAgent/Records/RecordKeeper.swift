@@ -1,0 +1,34 @@
+import AgentProtocol
+import Linux
+import MeshModel
+
+/// The owner of what happened: the last refusals, the connection log, the label sets of metrics.
+actor RecordKeeper {
+  private var ring = RefusalRing()
+  private let writer: LogWriter
+  private let format: LogFormat
+  private var limiter = LabelSetLimiter()
+
+  init(writer: LogWriter, format: LogFormat) {
+    self.writer = writer
+    self.format = format
+  }
+
+  func closed(_ record: ConnectionRecord, index: MeshIndex) {
+    let line = LogLine(closed: record, index: index, at: WallClock.now())
+    writer.write(line.rendered(as: format))
+  }
+
+  func refused(_ refusal: Refusal) {
+    ring.record(refusal)
+    writer.write(LogLine(refused: refusal, at: WallClock.now()).rendered(as: format))
+  }
+
+  var refusals: [Refusal] { ring.newestFirst }
+  var refusalCount: UInt64 { ring.total }
+  var labelSetOverflows: UInt64 { limiter.overflows }
+
+  func connectionMetrics(_ samples: [MetricSample], index: MeshIndex) -> ConnectionMetrics {
+    ConnectionMetrics(samples: samples, index: index, limiter: &limiter)
+  }
+}

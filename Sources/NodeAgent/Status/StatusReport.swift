@@ -1,0 +1,196 @@
+/// All that `node-agent status` tells, as JSON writes it; the keys are a promise to users.
+struct StatusReport: Codable, Equatable, Sendable {
+  var node: NodeStatus
+  var redirect: RedirectStatus
+  var ztunnel: ZTunnelStatus
+  var model: ModelStatus
+  var pods: [PodStatus] = []
+  var certificates: [CertificateStatus] = []
+  var connections: [ConnectionStatus] = []
+  var tunnels: [TunnelStatus] = []
+  /// Newest first.
+  var refusals: [RefusalStatus] = []
+}
+
+struct NodeStatus: Codable, Equatable, Sendable {
+  var name: String
+  var version: String
+  var trustDomain: String
+  var clusterDomain: String
+  var processID: Int32
+  var startedAt: String
+  var uptimeSeconds: Double
+  var configDirectory: String
+  var stateDirectory: String
+  var isDraining: Bool
+  var isHealthy: Bool
+  /// One sentence for each thing that keeps the node from being healthy.
+  var problems: [String]
+}
+
+struct RedirectStatus: Codable, Equatable, Sendable {
+  /// How packets are captured: `tcx` or `clsact`.
+  var attachment: String
+  var pinDirectory: String
+  var enrolledPods: Int
+  /// Whether probes of the given cgroup pass untouched.
+  var isProbeBypassActive: Bool
+  var probeCgroup: String?
+}
+
+struct ZTunnelStatus: Codable, Equatable, Sendable {
+  /// `running`, `starting`, `waiting` (for a restart) or `stopped`.
+  var state: String
+  var processID: Int32?
+  var cgroup: String
+  var isConnected: Bool
+  /// True when the process was found alive by this node agent.
+  var isAdopted: Bool
+  var restarts: UInt64
+  var lastExit: String?
+  var generation: UInt64?
+  var threads: UInt32?
+  var pods: UInt32?
+  var liveConnections: UInt64?
+  var tunnelConnections: UInt64?
+  var residentBytes: UInt64?
+  var openDescriptors: UInt32?
+}
+
+struct ModelStatus: Codable, Equatable, Sendable {
+  /// The last good generation made from the manifests.
+  var generation: UInt64
+  /// The generation ztunnel enforces.
+  var enforcedGeneration: UInt64
+  /// From reading the manifests to ztunnel enforcing them.
+  var timeToEnforceMilliseconds: Double?
+  var changedAt: String?
+  var workloads: Int
+  var services: Int
+  var policies: Int
+  /// True when the manifests on disk are refused and an older generation stays in force.
+  var isStale: Bool
+  var errors: Int
+  /// Objects in force in a stricter form than written, such as a policy with HTTP fields.
+  var refused: Int
+  var warnings: Int
+  var diagnostics: [DiagnosticStatus]
+  /// Why ztunnel did not take the last generation.
+  var rejection: String?
+}
+
+struct DiagnosticStatus: Codable, Equatable, Sendable {
+  var severity: String
+  var code: String
+  var file: String
+  var document: Int
+  var line: Int
+  var object: String
+  var field: String
+  var message: String
+}
+
+struct PodStatus: Codable, Equatable, Sendable {
+  var namespace: String
+  var name: String
+  var uid: String
+  var workloadUID: String
+  var identity: String
+  var addresses: [String]
+  var netns: String
+  var netnsInode: UInt64?
+  /// One of `PodState`'s names; `enrolled` only after a proof.
+  var state: String
+  /// Why the pod is not enrolled, or is closed.
+  var reason: String?
+  var proof: ProofStatus?
+  var counters: [String: UInt64]
+}
+
+struct ProofStatus: Codable, Equatable, Sendable {
+  var provenAt: String?
+  var checkedAt: String
+  /// `passed`, `not needed` or why it failed.
+  var canaryIPv4: String
+  var canaryIPv6: String
+  var netnsInode: UInt64
+  var netnsCookie: UInt64?
+  /// Cgroups of the processes seen in the pod's namespace.
+  var cgroups: [String]
+  var addresses: [String]
+  var failures: UInt64
+}
+
+struct CertificateStatus: Codable, Equatable, Sendable {
+  var identity: String
+  var serialNumber: String
+  var notBefore: String
+  var notAfter: String
+  var renewal: String
+  var state: String
+  var roots: UInt32
+}
+
+struct ConnectionStatus: Codable, Equatable, Sendable {
+  var id: String
+  var direction: String
+  var transport: String
+  var pod: String
+  var sourceWorkload: String
+  var destinationWorkload: String
+  var sourceIdentity: String?
+  var destinationIdentity: String?
+  var source: String
+  var originalDestination: String
+  var destination: String
+  var service: String?
+  var openedAt: String
+  var durationMilliseconds: Int64
+  /// Client to server.
+  var receivedBytes: UInt64
+  /// Server to client.
+  var sentBytes: UInt64
+}
+
+struct TunnelStatus: Codable, Equatable, Sendable {
+  var direction: String
+  var pod: String
+  var peer: String
+  var peerIdentity: String?
+  var localIdentity: String
+  var liveStreams: UInt32
+  var totalStreams: UInt64
+  var ageMilliseconds: Int64
+  var state: String
+}
+
+struct RefusalStatus: Codable, Equatable, Sendable {
+  /// Sixteen hexadecimal digits, the same on both nodes.
+  var id: String
+  var at: String
+  var direction: String
+  var generation: UInt64
+  var sourceIdentity: String?
+  var destinationIdentity: String?
+  var source: String
+  var destination: String
+  /// `policy`, `peer`, or a response flag of a failure.
+  var cause: String
+  /// The policy that said no, as `namespace/name`.
+  var policy: String?
+  /// The rule of that policy that matched, counted from 0.
+  var rule: Int?
+  var nearest: NearMissStatus?
+  /// Why, in one sentence.
+  var reason: String
+  var endedLiveConnection: Bool
+}
+
+/// The ALLOW rule that came closest, and the first field that missed.
+struct NearMissStatus: Codable, Equatable, Sendable {
+  var policy: String
+  var rule: Int
+  var field: String
+  var expected: String
+  var actual: String
+}
