@@ -14,7 +14,7 @@ import NIOCore
 enum AdminServer {
   static func path(stateDirectory: String) -> String { "\(stateDirectory)/admin.sock" }
 
-  /// - Parameter path: where to listen; a socket left by a dead node agent was removed before.
+  /// Takes the place of a socket that a dead node agent left at `path`.
   static func application(path: String, node: Node, logger: Logger) -> some ApplicationProtocol {
     let router = Router()
     router.get("/v1/status") { request, _ in

@@ -4,8 +4,7 @@ import Linux
 struct PodProcesses: Sendable {
   private var byNamespace: [UInt64: [PodProcess]] = [:]
 
-  /// Looks at every process; those that end meanwhile are left out.
-  /// - Parameter namespaces: the inodes that are asked about.
+  /// Looks at every process for those in the given namespaces; one that ends meanwhile is left out.
   init(in namespaces: Set<UInt64>, except processID: Int32?) throws(LinuxError) {
     let root = try ControlGroup.root().path
     for entry in try Directory.entries("/proc") {

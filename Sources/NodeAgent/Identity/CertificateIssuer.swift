@@ -23,7 +23,7 @@ actor CertificateIssuer {
     self.lifetime = lifetime
   }
 
-  /// - Parameter identities: those of the pods enrolled on this node; no other is signed.
+  /// Signs only for `identities`, those of the pods enrolled on this node.
   func answer(_ request: SigningRequest, identities: Set<SPIFFEID>) -> AgentMessage {
     let identity = request.identity
     guard identities.contains(identity) else {
@@ -55,7 +55,8 @@ actor CertificateIssuer {
   }
 
   /// Takes over changed files; the certificates in use again, with the roots of now.
-  /// - Parameter identities: those still in use; the chains of others are forgotten.
+  ///
+  /// The chains of others than `identities` are forgotten.
   func reload(identities: Set<SPIFFEID>) -> [AgentMessage] {
     chains = chains.filter { identities.contains($0.key) }
     let roots = authority.roots

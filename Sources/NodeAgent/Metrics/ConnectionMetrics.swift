@@ -19,7 +19,7 @@ struct ConnectionMetrics {
   private var plain: [[Label]: Counts] = [:]
   private var flagged: [[Label]: Counts] = [:]
 
-  /// - Parameter limiter: decides which label sets are shown on their own; the rest are summed.
+  /// The limiter decides which label sets are shown on their own; the rest are summed.
   init(samples: [MetricSample], index: MeshIndex, limiter: inout LabelSetLimiter) {
     for sample in samples {
       let labels = limiter.admitted(ConnectionMetrics.labels(of: sample, in: index))

@@ -29,8 +29,7 @@ final class ZTunnelLink: Sendable {
     case stop
   }
 
-  /// Listens at `path`.
-  /// - Parameter isWelcome: whether a process may be our ztunnel.
+  /// Listens at `path`; `isWelcome` says whether a process may be our ztunnel.
   init(path: String, isWelcome: @escaping @Sendable (Int32) -> Bool) throws(LinuxError) {
     let (stream, continuation) = AsyncStream.makeStream(of: TunnelEvent.self)
     events = stream
@@ -42,7 +41,9 @@ final class ZTunnelLink: Sendable {
     thread = Mutex(try WorkerThread(name: "ztunnel-link") { loop.run() })
   }
 
-  /// Queues a message; descriptors are copied when it is written. False when ztunnel reads nothing.
+  /// Queues a message, whose descriptors are copied when it is written.
+  ///
+  /// False when ztunnel reads nothing.
   @discardableResult
   func send(_ message: AgentMessage, _ descriptors: [SharedDescriptor] = []) -> Bool {
     commands.post(.send(message.encoded(), descriptors))
