@@ -40,6 +40,14 @@ import Testing
     #expect(client.failure?.description.contains("handshake_failure") == true)
   }
 
+  @Test func `a close_notify instead of a hello is a hang-up`() throws {
+    let client = try End(client: authority.credentials(Name.alice), expecting: [Name.bob])
+    client.shake()
+    client.deliver([21, 3, 3, 0, 2, 1, 0])
+    client.shake()
+    #expect(client.failure == .truncated(duringHandshake: true))
+  }
+
   @Test func `a handshake without end is cut off`() throws {
     let server = try End(server: authority.credentials(Name.bob))
     // Records that carry one byte each of a hello announced as huge.

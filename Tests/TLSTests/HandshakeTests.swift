@@ -109,6 +109,24 @@ import X509
     #expect(pair.server.read() == .bytes(3))
   }
 
+  @Test func `sessions of many threads share their credentials`() async throws {
+    let alice = try authority.credentials(Name.alice)
+    let bob = try authority.credentials(Name.bob)
+    let done = try await withThrowingTaskGroup(of: Int.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          try (0..<20).count { _ in
+            let pair = try Pair(client: alice, expecting: [Name.bob], server: bob)
+            pair.connect()
+            return pair.client.handshake == .done && pair.server.handshake == .done
+          }
+        }
+      }
+      return try await group.reduce(0, +)
+    }
+    #expect(done == 160)
+  }
+
   @Test func `time stands still where a test says so`() throws {
     let later = WallTime(secondsSinceEpoch: Date().timeIntervalSince1970 + 7_200)
     let pair = try Pair(
