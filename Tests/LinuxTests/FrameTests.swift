@@ -186,6 +186,33 @@ private func failure(_ reader: inout FrameReader, _ socket: borrowing Socket) ->
     #expect(writer.queuedBytes <= Frame.Limit.queuedBytes)
   }
 
+  @Test func `made of any bytes at all ends in frames or an error`() throws {
+    for _ in 0..<300 {
+      let ends = try UnixSocket.pair()
+      // Short lengths are likelier than chance would make them.
+      let bytes = (0..<200).map { _ in
+        Bool.random() ? 0 : UInt8.random(in: 0...(Bool.random() ? 9 : 255))
+      }
+      #expect(ends.first.send(bytes.span) == .sent(200))
+      ends.first.shutdownWrite()
+      var reader = FrameReader()
+      var payloadBytes = 0
+      var frames = 0
+      do {
+        while let frame = try next(&reader, ends.second) {
+          payloadBytes += frame.payload.count
+          frames += 1
+        }
+      } catch let error as FrameError {
+        switch error {
+        case .tooLong, .cutShort: break
+        default: Issue.record(error)
+        }
+      }
+      #expect(payloadBytes + 4 * frames <= 200)
+    }
+  }
+
   @Test func `to a peer that went away is an error, not a signal`() throws {
     var writer = FrameWriter()
     let error = try UnixSocket.pair().separate { (first, second) throws(LinuxError) in

@@ -7,6 +7,13 @@ private final class LoopState {
   var count = 0
 }
 
+/// Keeps a thread in an array.
+private final class Starter {
+  private var thread: WorkerThread?
+  init(_ thread: consuming WorkerThread) { self.thread = consume thread }
+  func join() { thread.take()?.join() }
+}
+
 @Suite struct `A worker thread` {
   @Test func `owns its state, the outside sees only the mailbox`() throws {
     let mailbox = try Mailbox<Int>()
@@ -39,6 +46,29 @@ private final class LoopState {
     for number in 0..<1_000 { #expect(inbox.post(number)) }
     worker.join()
     #expect(outbox.drain() == [Array(0..<1_000)])
+  }
+
+  @Test func `loses nothing when many post while one drains`() throws {
+    let mailbox = try Mailbox<Int>()
+    let posters = 4
+    let perPoster = 5_000
+    var received: [Int] = []
+    let starters = try (0..<posters).map { poster in
+      Starter(
+        try WorkerThread {
+          for number in 0..<perPoster { mailbox.post(poster * perPoster + number) }
+        })
+    }
+    while received.count < posters * perPoster {
+      try waitUntil(mailbox.number, is: .readable)
+      received += mailbox.drain()
+    }
+    for starter in starters { starter.join() }
+    #expect(Set(received).count == posters * perPoster)
+    for poster in 0..<posters {
+      let own = received.filter { $0 / perPoster == poster }
+      #expect(own == own.sorted())
+    }
   }
 
   @Test func `says no when it is full, and yes again once drained`() throws {

@@ -72,20 +72,20 @@ public struct Poller: ~Copyable, Sendable {
     events.removeAll(keepingCapacity: true)
     let epoll = descriptor.number
     let milliseconds = timeout.map(Poller.milliseconds) ?? -1
-    var ready = [256 of clinux_event](repeating: clinux_event())
-    var span = ready.mutableSpan
-    let count = unsafe span.withUnsafeMutableBufferPointer { room in
-      unsafe clinux_epoll_wait(
+    let failure = unsafe withUnsafeTemporaryAllocation(
+      of: clinux_event.self, capacity: Limit.eventsPerWait
+    ) { room -> CInt in
+      let count = unsafe clinux_epoll_wait(
         epoll, room.baseAddress, CInt(Limit.eventsPerWait), milliseconds)
+      if count < 0 { return errno }
+      for index in 0..<Int(count) {
+        let event = unsafe room[index]
+        events.append(
+          PollEvent(token: event.token, readiness: Readiness(rawValue: event.events)))
+      }
+      return 0
     }
-    if count < 0 {
-      if errno == EINTR { return }
-      throw failed("epoll_wait", errno)
-    }
-    for index in 0..<Int(count) {
-      events.append(
-        PollEvent(token: ready[index].token, readiness: Readiness(rawValue: ready[index].events)))
-    }
+    if failure != 0 && failure != EINTR { throw failed("epoll_wait", failure) }
   }
 
   private borrowing func control(

@@ -42,6 +42,10 @@ public struct ControlGroup: Hashable, Sendable {
       throw LinuxError(call: "cgroup2", errno: ENOENT, subject: file)
     }
     let relative = line.dropFirst("0::/".count)
+    // A process outside our cgroup namespace: its path cannot be followed from here.
+    guard !relative.hasPrefix("..") else {
+      throw LinuxError(call: "cgroup2", errno: EXDEV, subject: "\(file): \(line)")
+    }
     let root = try root()
     return relative.isEmpty ? root : try ControlGroup(path: "\(root.path)/\(relative)")
   }
