@@ -1,4 +1,5 @@
 import AgentProtocol
+import Glibc
 import Linux
 import MeshModel
 
@@ -28,25 +29,51 @@ extension Worker {
     setup.begin()
   }
 
-  /// A socket towards an application: in its pod's namespace, keeping the client's address.
+  /// Begins to connect to an application, inside its pod's namespace, keeping the client's address.
   ///
   /// The mark brings the answers back through lo, to us. A pod that calls itself keeps nothing: the
   /// kernel would take such a packet for its own.
-  func applicationSocket(
+  func dialApplication(
     in pod: ServedPod, from client: IPAddress, to target: SocketAddress
   ) throws(LinuxError) -> Socket {
-    let socket = try Socket.stream(for: target.ip, in: pod.shared.namespace)
-    guard let configuration, client != target.ip, client.isIPv4 == target.ip.isIPv4 else {
-      return socket
+    let socket: Socket
+    if let configuration, client != target.ip, client.isIPv4 == target.ip.isIPv4 {
+      socket = try dial(
+        target, in: pod.shared.namespace,
+        as: PreservedSource(
+          client: client, mark: configuration.mark, ports: configuration.reservedPorts))
+    } else {
+      socket = try Socket.stream(for: target.ip, in: pod.shared.namespace)
+      _ = try socket.connect(to: target)
     }
-    try socket.setTransparent(for: target.ip)
-    try socket.setMark(configuration.mark)
-    try socket.bindToDevice("lo")
-    try socket.setBindAddressNoPort()
-    try socket.setLocalPortRange(configuration.reservedPorts)
-    try socket.bind(to: SocketAddress(ip: client, port: 0))
+    try socket.setNoDelay()
+    try socket.setKeepAlive(.ours)
     return socket
   }
+
+  /// Looks for a free port from a random one on, until every reserved port was tried.
+  ///
+  /// Random, so that long-lived connections leave no run of taken ports behind.
+  private func dial(
+    _ target: SocketAddress, in namespace: borrowing NetworkNamespace, as source: PreservedSource
+  ) throws(LinuxError) -> Socket {
+    let start = randomNumber()
+    var tried = 0
+    while true {
+      do throws(LinuxError) {
+        return try Socket.connect(
+          to: target, as: source, turn: start &+ UInt64(tried), in: namespace)
+      } catch {
+        tried += Socket.Limit.portsPerConnect
+        guard error.isAddressTaken, tried < source.ports.count else { throw error }
+      }
+    }
+  }
+}
+
+extension LinuxError {
+  /// Every port that was tried is taken.
+  fileprivate var isAddressTaken: Bool { errno == EADDRINUSE || errno == EADDRNOTAVAIL }
 }
 
 /// A plain connection on its way to the application.
@@ -73,10 +100,7 @@ final class PlaintextSetup: Setup {
 
   func begin() {
     do throws(LinuxError) {
-      let socket = try worker.applicationSocket(in: pod, from: source.ip, to: target)
-      try socket.setNoDelay()
-      try socket.setKeepAlive(.ours)
-      _ = try socket.connect(to: target)
+      let socket = try worker.dialApplication(in: pod, from: source.ip, to: target)
       let application = AppSocket(socket, in: pod, isClient: false, worker: worker)
       application.setup = self
       self.application = application

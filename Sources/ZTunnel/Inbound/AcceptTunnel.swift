@@ -122,11 +122,8 @@ final class InboundSetup: Setup {
 
   func begin() {
     do throws(LinuxError) {
-      let socket = try worker.applicationSocket(
+      let socket = try worker.dialApplication(
         in: tunnel.pod, from: tunnel.peer.ip, to: target)
-      try socket.setNoDelay()
-      try socket.setKeepAlive(.ours)
-      _ = try socket.connect(to: target)
       let application = AppSocket(socket, in: tunnel.pod, isClient: false, worker: worker)
       application.setup = self
       application.isEnding = isEnd

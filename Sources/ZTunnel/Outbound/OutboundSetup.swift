@@ -120,7 +120,10 @@ final class OutboundSetup: Setup {
   private func dial(_ address: SocketAddress, _ hop: Hop?) {
     do throws(LinuxError) {
       let socket = try Socket.stream(for: address.ip, in: pod.shared.namespace)
-      try startDial(socket, in: pod, to: address, hop, within: ZTunnelLimit.tcpConnect)
+      try socket.setNoDelay()
+      try socket.setKeepAlive(.ours)
+      _ = try socket.connect(to: address)
+      try awaitDial(socket, in: pod, hop, within: ZTunnelLimit.tcpConnect)
     } catch {
       failed(.connect, "\(error)")
     }
@@ -146,22 +149,18 @@ final class OutboundSetup: Setup {
       return
     }
     do throws(LinuxError) {
-      let socket = try worker.applicationSocket(
+      let socket = try worker.dialApplication(
         in: destination, from: clientIP, to: hop.address)
-      try startDial(
-        socket, in: destination, to: hop.address, hop, within: ZTunnelLimit.applicationConnect)
+      try awaitDial(
+        socket, in: destination, hop, within: ZTunnelLimit.applicationConnect)
     } catch {
       failed(.connect, "\(error)")
     }
   }
 
-  private func startDial(
-    _ socket: consuming Socket, in place: ServedPod, to address: SocketAddress, _ hop: Hop?,
-    within limit: Duration
+  private func awaitDial(
+    _ socket: consuming Socket, in place: ServedPod, _ hop: Hop?, within limit: Duration
   ) throws(LinuxError) {
-    try socket.setNoDelay()
-    try socket.setKeepAlive(.ours)
-    _ = try socket.connect(to: address)
     let upstream = AppSocket(socket, in: place, isClient: false, worker: worker)
     upstream.setup = self
     step = .dialing(upstream, hop)

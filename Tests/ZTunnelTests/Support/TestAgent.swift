@@ -18,6 +18,8 @@ final class TestAgent {
   /// Whom to sign as instead of the identity that was asked for.
   var signsAs: SPIFFEID?
   var signs = true
+  /// The process closed the connection.
+  private(set) var hasEnded = false
 
   init(_ authority: TestAuthority, threads: Int = 2) throws {
     self.authority = authority
@@ -53,6 +55,34 @@ final class TestAgent {
   ) throws {
     try writer.enqueue(message.encoded().span, descriptors: descriptors)
     try pump(for: .zero)
+  }
+
+  /// Forgets ztunnel, as an agent that dies does, and waits for it to come back.
+  func restart() throws -> Hello? {
+    link = nil
+    writer = FrameWriter()
+    messages = []
+    var found: Hello?
+    try wait("another hello") {
+      guard case .hello(let hello) = $0 else { return false }
+      found = hello
+      return true
+    }
+    return found
+  }
+
+  /// Descriptors and threads of the process, seen from outside.
+  var openDescriptors: [String] {
+    get throws { try Directory.entries("/proc/\(processID)/fd") }
+  }
+
+  func signal(_ signal: Signal) throws {
+    try process?.send(signal)
+  }
+
+  /// How the process ended, nil while it lives.
+  var outcome: ProcessOutcome? {
+    get throws { try process?.exitStatus() }
   }
 
   func configure(node: String) throws {
@@ -91,12 +121,18 @@ final class TestAgent {
       let socket = try namespace.run { () throws(LinuxError) in
         try Socket.listener(on: SocketAddress(ip: any, port: port), isTransparent: true)
       }
+      if kind == .outbound4 {
+        outboundListener = SharedDescriptor(try socket.descriptor.duplicate())
+      }
       descriptors.append(socket.takeDescriptor())
     }
     let pod = Pod(uid: "pod-\(workload.uid)", workloadUID: workload.uid, hasListeners: true)
     try send(.addPod(pod), descriptors)
     try wait("podListening") { $0 == .podListening(uid: pod.uid) }
   }
+
+  /// The pod's outbound listener for IPv4, as the last pod added has it.
+  private(set) var outboundListener: SharedDescriptor?
 
   func inspect(_ section: InspectionSection) throws -> Inspection {
     let request = Random.uint64()
@@ -141,8 +177,9 @@ final class TestAgent {
       link = consume socket
       reader = FrameReader()
     }
-    guard let socket = link.take() else { return }
+    guard !hasEnded, let socket = link.take() else { return }
     let answers = try read(from: socket)
+    guard !hasEnded else { return }
     for answer in answers { try writer.enqueue(answer.encoded().span) }
     _ = try writer.flush(to: socket)
     link = consume socket
@@ -161,7 +198,9 @@ final class TestAgent {
           messages.append(message)
         }
       case .wouldBlock: break reading
-      case .endOfFile: throw Timeout(waitingFor: "ztunnel, which closed the connection")
+      case .endOfFile:
+        hasEnded = true
+        break reading
       }
     }
     return certificates

@@ -1,4 +1,5 @@
 import AgentProtocol
+import Glibc
 import Linux
 import MeshModel
 
@@ -14,7 +15,8 @@ final class TwoNodes {
   static let virtual = IPAddress.v4(0x0a60_000a)
   static let port: UInt16 = 8_080
 
-  init() throws {
+  /// With `isOneNode` both pods are the first agent's, and the second has none.
+  init(isOneNode: Bool = false, _ edit: (inout Model) -> Void = { _ in }) throws {
     network = try TestNetwork()
     authority = try TestAuthority()
     source = try TestAgent(authority)
@@ -28,13 +30,16 @@ final class TwoNodes {
     server.services[key] = service.ports
     model.workloads = [client.uid: client, server.uid: server]
     model.services = [key: service]
+    edit(&model)
     for (agent, node) in [(source, "one"), (destination, "two")] {
       try agent.configure(node: node)
       try agent.send(model)
     }
     try source.addPod(client, network.client, outboundPort: Self.port)
-    try destination.addPod(server, network.server, outboundPort: 8_079)
-    for agent in [source, destination] { try agent.waitForCertificate() }
+    let host = isOneNode ? source : destination
+    try host.addPod(server, network.server, outboundPort: 8_079)
+    try source.waitForCertificates(isOneNode ? 2 : 1)
+    if !isOneNode { try destination.waitForCertificates(1) }
   }
 
   static func workload(_ name: String, _ address: IPAddress, node: String) -> Workload {
@@ -73,11 +78,24 @@ extension TwoNodes {
     rules: [.init(clauses: [.init(matches: [.client])])])
 }
 
+extension TwoNodes {
+  func destroyOutboundListener() throws {
+    guard let listener = source.outboundListener else { throw Stream.Failure.reset }
+    Socket(try listener.descriptor.duplicate()).stopListening()
+  }
+}
+
 extension AuthorizationPolicy.Match {
   static var client: Self {
     var match = Self()
     match.principals = [.exact("cluster.local/ns/shop/sa/client")]
     return match
+  }
+}
+
+extension Socket {
+  fileprivate func stopListening() {
+    _ = shutdown(number, CInt(SHUT_RD))
   }
 }
 
@@ -92,15 +110,15 @@ extension TestAgent {
     return found
   }
 
-  func waitForCertificate() throws {
+  func waitForCertificates(_ count: Int) throws {
     for _ in 0..<200 {
       if case .certificates(let records) = try inspect(.certificates),
-        records.contains(where: { $0.state == "valid" })
+        records.filter({ $0.state == "valid" }).count == count
       {
         return
       }
       try pump(for: .milliseconds(20))
     }
-    throw Timeout(waitingFor: "a certificate")
+    throw Timeout(waitingFor: "certificates: \(try inspect(.certificates)) \(messages)")
   }
 }
