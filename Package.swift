@@ -57,7 +57,9 @@ let package = Package(
       name: "Redirect", dependencies: ["CBPF", "Linux", "MeshModel"], swiftSettings: house),
     .target(
       name: "Manifests",
-      dependencies: ["Linux", "MeshCompiler", "MeshModel", .product(name: "Yams", package: "Yams")],
+      dependencies: [
+        "Linux", "MeshCompiler", "MeshModel", .product(name: "Yams", package: "Yams"),
+      ],
       swiftSettings: house),
     .target(
       name: "CertificateAuthority",

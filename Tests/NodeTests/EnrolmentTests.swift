@@ -67,7 +67,8 @@ extension `A node` {
       let agent = try await #require(mesh.status("a")["node"]["processID"].int)
       try await eventually("nobody holds namespace \(inode)") {
         let open = try await run(
-          "bash", "-c", "ls -lL /proc/{\(tunnel),\(agent)}/fd 2>/dev/null; readlink /proc/{\(tunnel),\(agent)}/fd/* 2>/dev/null",
+          "bash", "-c",
+          "ls -lL /proc/{\(tunnel),\(agent)}/fd 2>/dev/null; readlink /proc/{\(tunnel),\(agent)}/fd/* 2>/dev/null",
           expecting: nil)
         return !open.standardOutput.contains("net:[\(inode)]")
       }

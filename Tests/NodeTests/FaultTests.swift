@@ -47,9 +47,11 @@ extension `A node` {
       let mesh = try Mesh.shared
       let server = try await #require(mesh.pods["server"])
       let tunnel = try await mesh.ztunnelProcessID(node)
-      let held = try await mesh.spawn(in: "client", "peer.py", "hold", server.ip4, "8080", "6", "0.01")
+      let held = try await mesh.spawn(
+        in: "client", "peer.py", "hold", server.ip4, "8080", "6", "0.01")
       try await held.waitFor("open")
-      let load = try await mesh.spawn(in: "client", "peer.py", "rate", server.ip4, "8080", "200", "5")
+      let load = try await mesh.spawn(
+        in: "client", "peer.py", "rate", server.ip4, "8080", "200", "5")
       try await Task.sleep(for: .seconds(1))
       let agent = try await #require(mesh.status(node)["node"]["processID"].int)
       kill(Int32(agent), SIGKILL)

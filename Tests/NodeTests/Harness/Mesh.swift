@@ -77,7 +77,8 @@ actor Mesh {
     let pod = PodFixture(
       name: name, namespace: namespace, node: host.name, netns: "\(prefix)-\(name)",
       ip4: "10.91.\(host.index).\(index)", ip6: "fd91:\(host.index)::\(index)",
-      serviceAccount: serviceAccount ?? name, labels: labels.merging(["app": name]) { own, _ in own })
+      serviceAccount: serviceAccount ?? name,
+      labels: labels.merging(["app": name]) { own, _ in own })
     let link = "v\(host.index)\(index)"
     try await shell(
       """

@@ -7,7 +7,8 @@ struct MeshTrait: SuiteTrait, TestScoping {
   var prepare: @Sendable (Mesh) async throws -> Void
 
   @concurrent @Sendable func provideScope(
-    for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
+    for test: Test, testCase: Test.Case?,
+    performing function: @concurrent @Sendable () async throws -> Void
   ) async throws {
     let mesh = try await Mesh(arguments: arguments)
     do {
