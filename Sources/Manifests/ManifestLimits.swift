@@ -12,8 +12,6 @@ public struct ManifestLimits: Hashable, Sendable {
   public var depth = 64
   /// Values in one file, after aliases are replaced by what they stand for.
   public var nodesPerFile = 500_000
-  /// Findings in the text of one file; what is beyond is not said.
-  public var diagnosticsPerFile = 100
 
   public init() {}
 }

@@ -8,6 +8,8 @@ public enum Limit {
   static let comparedNameBytes = 64
   /// Changed letters up to which a known field counts as what was meant.
   static let typingErrors = 3
+  /// Unknown fields of one mapping that are named; of the rest only the number is said.
+  static let unknownFields = 20
   /// Findings kept of one generation; what is beyond is counted, not kept.
   public static let diagnostics = 1_000
 }

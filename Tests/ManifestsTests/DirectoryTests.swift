@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 import Manifests
 import MeshCompiler
@@ -55,6 +56,13 @@ import Testing
     let snapshot = scratch.read()
     #expect(snapshot.names == ["linked"])
     #expect(snapshot.diagnostics.map(\.file) == ["b.yaml"])
+  }
+
+  @Test(.timeLimit(.minutes(1))) func `a named pipe is not waited for`() throws {
+    let scratch = try Scratch()
+    #expect(unsafe mkfifo("\(scratch.path)/a.yaml", 0o600) == 0)
+    try scratch.write("b.yaml", account("b"))
+    #expect(scratch.read().names == ["b"])
   }
 
   struct Bound: CustomTestStringConvertible {

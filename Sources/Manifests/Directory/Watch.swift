@@ -27,7 +27,7 @@ extension ManifestDirectory {
     var watcher = Watcher(directory: self)
     var known = await readContents()
     var last = known
-    await body(snapshot(of: known))
+    await body(parse(known))
     while true {
       do { try await Task.sleep(for: Timing.tick) } catch { throw CancellationError() }
       guard let occasion = watcher.occasion(at: MonotonicClock.now()) else { continue }
@@ -44,13 +44,19 @@ extension ManifestDirectory {
           continue
         }
         known = contents
-        await body(snapshot(of: known))
+        await body(parse(known))
       }
     }
   }
 
+  // Both may take long; they leave the caller's actor free.
+
   @concurrent private func readContents() async -> ManifestContents {
     contents()
+  }
+
+  @concurrent private func parse(_ contents: ManifestContents) async -> ManifestSnapshot {
+    snapshot(of: contents)
   }
 }
 

@@ -106,8 +106,7 @@ struct PodAssembly {
     if let account = pod.serviceAccount, account.value != "default",
       let declared = catalog.serviceAccounts[namespace], !declared.contains(account.value)
     {
-      let hint =
-        nearest(to: account.value, among: declared.sorted()).map { "; did you mean \($0)?" } ?? ""
+      let hint = hint(account.value, among: declared)
       diagnostics.append(
         pod.origin.diagnostic(
           .warning, .unresolved, field: account.path, line: account.line,
@@ -115,13 +114,17 @@ struct PodAssembly {
     }
     let isKnown = catalog.namespaces[namespace] != nil || namespace == "default"
     guard !isKnown, undeclared.insert(namespace).inserted else { return }
-    let hint =
-      nearest(to: namespace, among: catalog.namespaces.keys.sorted())
-      .map { "; did you mean \($0)?" } ?? ""
+    let hint = hint(namespace, among: Set(catalog.namespaces.keys))
     diagnostics.append(
       pod.origin.diagnostic(
         .warning, .unresolved, field: "metadata.namespace",
         "no Namespace \(namespace) is declared, so it has no labels\(hint)"))
+  }
+
+  /// What the name was likely meant to be; nobody reads the thousandth, so it is not looked for.
+  private func hint(_ name: String, among known: Set<String>) -> String {
+    guard diagnostics.count < Limit.diagnostics else { return "" }
+    return nearest(to: name, among: known.sorted()).map { "; did you mean \($0)?" } ?? ""
   }
 
   /// The name of what made the pod: the deployment, job or set behind it, or the pod's own.

@@ -4,6 +4,7 @@ import MeshModel
 struct PolicyAssembly {
   private let catalog: Catalog
   private let labels: [String: [String: String]]
+  private let uidsByNamespace: [String: [String]]
   private(set) var workloads: [String: Workload]
   private(set) var policies: [PolicyKey: AuthorizationPolicy] = [:]
   private(set) var diagnostics: [Diagnostic] = []
@@ -12,6 +13,9 @@ struct PolicyAssembly {
     self.catalog = catalog
     labels = pods.manifests.mapValues(\.metadata.labels)
     workloads = services.workloads
+    uidsByNamespace = Dictionary(grouping: pods.manifests.keys) { uid in
+      pods.manifests[uid]?.metadata.namespace ?? ""
+    }
     for manifest in catalog.policies { add(manifest) }
     addPeerAuthentications()
     for uid in Array(workloads.keys) {
@@ -24,7 +28,10 @@ struct PolicyAssembly {
   private mutating func add(_ manifest: PolicyManifest) {
     guard let policy = manifest.policy else { return }
     policies[policy.key] = policy
-    let selected = labels.keys.filter { isSelected($0, by: manifest, policy) }
+    let candidates =
+      policy.key.namespace == catalog.options.rootNamespace
+      ? Array(labels.keys) : uidsByNamespace[policy.key.namespace] ?? []
+    let selected = candidates.filter { isSelected($0, by: manifest, policy) }
     if policy.scope == .workloadSelector {
       for uid in selected { workloads[uid]?.authorizationPolicies.append(policy.key) }
     }
@@ -34,19 +41,13 @@ struct PolicyAssembly {
   private func isSelected(
     _ uid: String, by manifest: PolicyManifest, _ policy: AuthorizationPolicy
   ) -> Bool {
-    guard let workload = workloads[uid] else { return false }
+    if manifest.targetServices.isEmpty { return selects(manifest.selector, labels[uid] ?? [:]) }
     let namespace = policy.key.namespace
-    let isRoot = namespace == catalog.options.rootNamespace
-    if !manifest.targetServices.isEmpty {
-      return manifest.targetServices.contains { target in
-        workload.services.keys.contains { key in
-          key.namespace == namespace
-            && key.hostname == "\(target.value).\(namespace).svc.\(catalog.options.clusterDomain)"
-        }
-      }
+    let memberships = workloads[uid]?.services ?? [:]
+    return manifest.targetServices.contains { target in
+      let hostname = "\(target.value).\(namespace).svc.\(catalog.options.clusterDomain)"
+      return memberships[ServiceKey(namespace: namespace, hostname: hostname)] != nil
     }
-    return (isRoot || workload.namespace == namespace)
-      && selects(manifest.selector, labels[uid] ?? [:])
   }
 
   private mutating func addPeerAuthentications() {
@@ -66,9 +67,8 @@ struct PolicyAssembly {
             + "or equally old and first by name"))
     }
     for manifest in catalog.peerAuthentications where !manifest.selector.isEmpty {
-      let selected = labels.keys.filter { uid in
-        workloads[uid]?.namespace == manifest.metadata.namespace
-          && selects(manifest.selector, labels[uid] ?? [:])
+      let selected = (uidsByNamespace[manifest.metadata.namespace] ?? []).filter { uid in
+        selects(manifest.selector, labels[uid] ?? [:])
       }
       reportReach(of: manifest.origin, selected, isSelective: true)
     }

@@ -27,17 +27,17 @@ struct Origin: Hashable, Sendable {
 struct ObjectReader {
   var origin: Origin
   private(set) var diagnostics: [Diagnostic] = []
+  private(set) var errorCount = 0
 
   init(origin: Origin) {
     self.origin = origin
   }
 
-  var errorCount: Int { diagnostics.count { $0.severity == .error } }
-
   mutating func report(
     _ severity: Diagnostic.Severity, _ code: Diagnostic.Code, at path: String, line: Int,
     _ message: String
   ) {
+    if severity == .error { errorCount += 1 }
     diagnostics.append(
       origin.diagnostic(severity, code, field: path, line: line, message))
   }
@@ -57,15 +57,26 @@ struct ObjectReader {
       error(.wrongType, at: field, "expected a mapping, found \(field.value.summary)")
       return nil
     }
-    for entry in entries where !schema.known.contains(entry.key) {
-      let hint = schema.nearest(to: entry.key).map { "; did you mean \($0)?" } ?? ""
-      let path = field.path.isEmpty ? shown(entry.key) : "\(field.path).\(shown(entry.key))"
-      let effect = schema.unknownField == .error ? "unknown field" : "unknown field, ignored"
-      report(schema.unknownField, .unknownField, at: path, line: entry.line, "\(effect)\(hint)")
-    }
+    reportUnknown(entries.filter { !schema.known.contains($0.key) }, in: field, schema)
     let values = Dictionary(
       entries.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
     return Fields(path: field.path, line: field.line, values: values)
+  }
+
+  private mutating func reportUnknown(
+    _ entries: [ManifestValue.Entry], in field: Field, _ schema: Schema
+  ) {
+    let effect = schema.unknownField == .error ? "unknown field" : "unknown field, ignored"
+    for entry in entries.prefix(Limit.unknownFields) {
+      let hint = schema.nearest(to: entry.key).map { "; did you mean \($0)?" } ?? ""
+      let path = field.path.isEmpty ? shown(entry.key) : "\(field.path).\(shown(entry.key))"
+      report(schema.unknownField, .unknownField, at: path, line: entry.line, "\(effect)\(hint)")
+    }
+    if entries.count > Limit.unknownFields {
+      report(
+        schema.unknownField, .unknownField, at: field.path, line: field.line,
+        "\(entries.count - Limit.unknownFields) more unknown fields")
+    }
   }
 
   /// The items of the list in `field`, each with its own path; null items are errors.
