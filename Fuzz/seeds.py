@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Writes Fuzz/Seeds: small inputs from which the fuzzers start. Run by hand when a format changes."""
+import os
+import struct
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def write(target, name, data):
+    folder = os.path.join(HERE, "Seeds", target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as file:
+        file.write(data)
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def literal(name, value):
+    return bytes([0, len(name)]) + name + bytes([len(value)]) + value
+
+
+def blocks(*parts):
+    return b"".join(struct.pack(">H", len(part)) + part for part in parts)
+
+
+CONNECT = literal(b":method", b"CONNECT") + literal(b":authority", b"10.0.0.7:80")
+BAGGAGE = bytes([0x40, 7]) + b"baggage" + bytes([3]) + b"a=b"
+OK = bytes([0x88])
+SETTINGS = frame(4, 0, 0, struct.pack(">HIHIHI", 3, 100, 4, 65536, 5, 16384))
+
+# RFC 7541, appendix C, and the corners of its integers and tables.
+write("HPACK", "requests", blocks(
+    bytes.fromhex("828684410f7777772e6578616d706c652e636f6d"), bytes.fromhex("828684be58086e6f2d6361636865")))
+write("HPACK", "huffman", blocks(
+    bytes.fromhex("828684418cf1e3c2e5f23a6ba0ab90f4ff"), bytes.fromhex("828684be5886a8eb10649cbf"),
+    bytes.fromhex("828785bf408825a849e95ba97d7f8925a849e95bb8e8b4bf")))
+write("HPACK", "sizes", blocks(bytes.fromhex("203fe11f82"), BAGGAGE, bytes.fromhex("3f01be"), BAGGAGE + b"\xbe"))
+write("HPACK", "never", blocks(bytes.fromhex("100870617373776f726406736563726574")))
+write("Huffman", "text", bytes.fromhex("f1e3c2e5f23a6ba0ab90f4ff"))
+write("Huffman", "long", bytes(range(256)))
+write("Huffman", "end", bytes.fromhex("fffffffc"))
+
+
+def connection(name, first, piece, data, choices=bytes([1, 0, 4, 7, 2, 9, 11, 13, 0, 8, 14, 3, 6, 5])):
+    write("Connection", name, bytes([first, piece]) + choices + data)
+
+
+SERVER, CLIENT, RAW, SMALL = 0, 1, 2, 4
+TUNNEL = frame(1, 4, 1, CONNECT + BAGGAGE)
+connection("tunnel", SERVER, 255, SETTINGS + TUNNEL + frame(0, 0, 1, b"hello") + frame(0, 1, 1, b""))
+connection("pieces", SERVER, 3, TUNNEL + frame(0, 8, 1, b"\x04data....") + frame(3, 0, 1, struct.pack(">I", 8)))
+connection("preface", SERVER | RAW, 9, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS + TUNNEL)
+connection("many", SERVER | SMALL, 200, b"".join(
+    frame(1, 4, 2 * n + 1, CONNECT) + frame(0, 0, 2 * n + 1, b"x" * 300) for n in range(6)))
+connection("continued", SERVER, 50, frame(1, 0, 1, CONNECT[:9]) + frame(9, 0, 1, CONNECT[9:20]) + frame(
+    9, 4, 1, CONNECT[20:]) + frame(1, 0x2c, 3, b"\x02\0\0\0\0\x10" + CONNECT + b"\0\0"))
+connection("control", SERVER, 255, frame(6, 0, 0, b"12345678") + frame(6, 1, 0, b"skeindrn") + frame(
+    8, 0, 0, struct.pack(">I", 70000)) + frame(2, 0, 1, b"\0\0\0\0\x10") + frame(0x77, 0, 9, b"any") + frame(4, 1, 0))
+connection("answers", CLIENT, 255, frame(1, 4, 1, OK + BAGGAGE) + frame(0, 0, 1, b"hello") + frame(
+    8, 0, 1, struct.pack(">I", 500)) + frame(1, 5, 3, literal(b":status", b"401")) + frame(
+    1, 4, 5, literal(b":status", b"103")) + frame(1, 4, 5, OK) + frame(0, 1, 5, b"end"))
+connection("goaway", CLIENT, 255, frame(1, 4, 1, OK) + frame(7, 0, 0, struct.pack(">II", 1, 0) + b"bye") + frame(
+    0, 0, 1, b"late"))
+connection("settings", CLIENT | SMALL, 40, frame(4, 1, 0) + frame(4, 0, 0, struct.pack(">HIHI", 4, 10, 1, 0)) + frame(
+    1, 4, 1, OK) + frame(8, 0, 1, struct.pack(">I", 9)) + frame(4, 0, 0, struct.pack(">HI", 4, 100000)))
+
+for number, text in enumerate((b"10.0.0.7:8080", b"[fd00::7]:80", b"[::ffff:1.2.3.4]:1", b"reviews.shop.svc:9080", b"a_b.:1")):
+    write("ConnectAuthority", f"{number}", text)
+
+# Format 1, each case, fields of zeros and of small numbers.
+for case in range(16):
+    write("AgentProtocol", f"{case:02}-zeros", bytes([1, case]) + bytes(24))
+    write("AgentProtocol", f"{case:02}-ones", bytes([1, case]) + b"\x01a" * 24)
+
+POD = b"""apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}, annotations: {skein.dev/netns: web}}
+spec: {nodeName: a, serviceAccountName: web}
+status: {podIPs: [{ip: 10.0.0.7}, {ip: "fd00::7"}]}
+"""
+SERVICE = b"""apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec:
+  clusterIPs: [10.96.0.1]
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080}]
+"""
+POLICY = b"""apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: one, namespace: shop}
+spec:
+  action: DENY
+  rules:
+  - from: [{source: {principals: ["cluster.local/ns/*"], notIpBlocks: [10.0.0.0/8]}}]
+    to: [{operation: {ports: ["80"]}}]
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: shop}
+spec: {mtls: {mode: STRICT}, portLevelMtls: {80: {mode: PERMISSIVE}}}
+"""
+write("ManifestText", "pod", POD)
+write("ManifestText", "all", POD + b"---\n" + SERVICE + b"---\n" + POLICY)
+write("ManifestText", "anchors", b"a: &x [1, 2]\nb: *x\nc: {<<: {d: |\n  text\n}}\n")
+write("ManifestText", "json", b'{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", '
+      b'"labels": {"istio.io/dataplane-mode": "ambient"}}}')
