@@ -19,24 +19,25 @@ enum ZTunnel {
     _ = try CurrentProcess.raiseDescriptorLimit()
     let reports = try Mailbox<WorkerReport>()
     let count = arguments.threads ?? max(CurrentProcess.processorCount, 2)
-    var workers: [Mailbox<WorkerCommand>] = []
+    var peers: [WorkerPeer] = []
+    for _ in 0..<count { peers.append(WorkerPeer(try Mailbox<WorkerCommand>())) }
+    let workers = peers
     for number in 0..<count {
-      let mailbox = try Mailbox<WorkerCommand>()
       _ = try WorkerThread(name: "worker \(number)") {
-        ZTunnel.serve(number, mailbox, reports)
+        ZTunnel.serve(number, workers, reports)
       }
-      workers.append(mailbox)
     }
     let control = try Control(
-      agentPath: arguments.agentPath, signals: signals, reports: reports, workers: workers)
+      agentPath: arguments.agentPath, signals: signals, reports: reports,
+      workers: workers.map(\.mailbox))
     try control.run()
   }
 
   private static func serve(
-    _ number: Int, _ mailbox: Mailbox<WorkerCommand>, _ reports: Mailbox<WorkerReport>
+    _ number: Int, _ peers: [WorkerPeer], _ reports: Mailbox<WorkerReport>
   ) {
     do throws(LinuxError) {
-      let worker = try Worker(number: number, mailbox: mailbox, control: reports)
+      let worker = try Worker(number: number, peers: peers, control: reports)
       try worker.run()
     } catch {
       // Its connections are lost with it: a fresh process serves better than half of one.

@@ -58,6 +58,8 @@ enum ZTunnelLimit {
   /// A canary must have sent its nonce by then.
   static let canary = Duration.seconds(5)
   static let canaryBytes = 8
+  /// Sockets a worker may have more than another before it hands new connections over.
+  static let imbalance = 4
 
   // MARK: TCP
 

@@ -24,6 +24,9 @@ final class ListenerSocket: Sendable {
 
   init(podUID: String, kind: ListenerKind, socket: consuming Socket) throws(LinuxError) {
     bound = try socket.localAddress()
+    // The sockets it accepts have the same options.
+    try socket.setNoDelay()
+    try socket.setKeepAlive(.ours)
     self.podUID = podUID
     self.kind = kind
     self.socket = socket
@@ -41,6 +44,8 @@ enum WorkerCommand: Sendable {
   case credentials(SPIFFEID, Credentials?)
   case inspect(request: UInt64, InspectionSection)
   case drain(until: Instant)
+  /// From another worker.
+  case accepted(HandedSocket)
 }
 
 /// What a worker tells the control thread.

@@ -1,6 +1,7 @@
 import AgentProtocol
 import Linux
 import MeshModel
+import Synchronization
 
 /// A pod as one worker serves it.
 final class ServedPod {
@@ -62,7 +63,7 @@ final class ListenerHandler: Handler {
       do throws(LinuxError) {
         guard let accepted = try listener.socket.accept() else { return }
         let peer = accepted.peer
-        try take(accepted.takeSocket(), from: peer)
+        accept(accepted.takeSocket(), from: peer)
       } catch {
         acceptFailed(error)
       }
@@ -76,7 +77,6 @@ final class ListenerHandler: Handler {
     } else if error.isOutOfDescriptors {
       rest()
     } else {
-      // The connection died between accept and our first question about it.
       worker.failedAccepts += 1
     }
   }
@@ -105,22 +105,42 @@ final class ListenerHandler: Handler {
     }
   }
 
-  private func take(_ socket: consuming Socket, from peer: SocketAddress) throws(LinuxError) {
-    let local = try socket.localAddress()
-    guard local != listener.bound, worker.configuration != nil else {
-      // Dialled directly inside the pod, not steered here: there is nothing to forward to.
-      socket.closeWithReset()
+  private func accept(_ socket: consuming Socket, from peer: SocketAddress) {
+    guard let lighter = worker.lighterWorker() else {
+      serve(socket, from: peer)
       return
     }
-    try socket.setNoDelay()
-    try socket.setKeepAlive(.ours)
-    switch listener.kind {
-    case .outbound4, .outbound6:
-      try worker.acceptOutbound(socket, from: peer, to: local, in: pod)
-    case .inbound4, .inbound6:
-      try worker.acceptPlaintext(socket, from: peer, to: local, in: pod)
-    case .hbone4, .hbone6:
-      try worker.acceptTunnel(socket, from: peer, to: local, on: self)
+    let handed = HandedSocket(socket, from: peer, on: listener)
+    if lighter.mailbox.post(.accepted(handed)) {
+      // Until its next batch tells better.
+      lighter.sockets.add(1, ordering: .relaxed)
+      return
+    }
+    if let socket = handed.take() { serve(socket, from: peer) }
+  }
+
+  /// Takes a connection on, as what its listener is for.
+  ///
+  /// Accepted sockets have the listener's options: no delay, keepalive.
+  func serve(_ socket: consuming Socket, from peer: SocketAddress) {
+    do throws(LinuxError) {
+      let local = try socket.localAddress()
+      guard local != listener.bound, worker.configuration != nil else {
+        // Dialled directly inside the pod, not steered here: there is nothing to forward to.
+        socket.closeWithReset()
+        return
+      }
+      switch listener.kind {
+      case .outbound4, .outbound6:
+        try worker.acceptOutbound(socket, from: peer, to: local, in: pod)
+      case .inbound4, .inbound6:
+        try worker.acceptPlaintext(socket, from: peer, to: local, in: pod)
+      case .hbone4, .hbone6:
+        try worker.acceptTunnel(socket, from: peer, to: local, on: self)
+      }
+    } catch {
+      // The connection died before our first question about it.
+      worker.failedAccepts += 1
     }
   }
 }

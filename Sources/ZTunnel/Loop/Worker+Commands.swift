@@ -16,6 +16,7 @@ extension Worker {
       if credentials != nil { wakeWaiting() }
     case .inspect(let request, let section): inspect(request, section)
     case .drain(let deadline): startDrain(until: deadline)
+    case .accepted(let handed): take(handed)
     }
   }
 

@@ -1,6 +1,7 @@
 import AgentProtocol
 import Linux
 import MeshModel
+import Synchronization
 import TLS
 
 /// One thread of the tunnel engine: its poller, and every connection it accepted or dialled.
@@ -10,6 +11,8 @@ final class Worker {
   let number: Int
   let poller: Poller
   let mailbox: Mailbox<WorkerCommand>
+  /// All workers, this one included.
+  let peers: [WorkerPeer]
   let control: Mailbox<WorkerReport>
 
   /// Read once per batch of events.
@@ -56,10 +59,11 @@ final class Worker {
   var reserve: SharedDescriptor?
 
   init(
-    number: Int, mailbox: Mailbox<WorkerCommand>, control: Mailbox<WorkerReport>
+    number: Int, peers: [WorkerPeer], control: Mailbox<WorkerReport>
   ) throws(LinuxError) {
     self.number = number
-    self.mailbox = mailbox
+    self.peers = peers
+    mailbox = peers[number].mailbox
     self.control = control
     poller = try Poller()
     try poller.add(mailbox.number, token: 0, .readable)
@@ -76,6 +80,7 @@ final class Worker {
       expireTimers()
       flushTunnels()
       finishDrain()
+      peers[number].sockets.store(slots.count, ordering: .relaxed)
       if !graveyard.isEmpty { graveyard.removeAll(keepingCapacity: true) }
       for uid in released { tellControl(.podReleased(uid: uid)) }
       released.removeAll()
@@ -155,6 +160,8 @@ extension Worker {
     if handler.token != 0 { _ = slots.remove(handler.token) }
     graveyard.append(handler)
   }
+
+  var socketCount: Int { slots.count }
 
   func queue(_ handler: Handler) {
     guard !handler.isQueued else { return }
