@@ -29,7 +29,7 @@ enum ZTunnel {
     }
     let control = try Control(
       agentPath: arguments.agentPath, signals: signals, reports: reports,
-      workers: workers.map(\.mailbox))
+      peers: workers)
     try control.run()
   }
 

@@ -74,6 +74,13 @@ enum ZTunnelLimit {
   /// Bytes queued for an agent that reads slowly; records beyond are dropped and counted.
   static let agentBacklogBytes = 8 * 1_024 * 1_024
 
+  // MARK: Memory
+
+  /// Between two looks at whether the heap should shrink.
+  static let trimInterval = Duration.seconds(15)
+  /// Below this peak there is nothing to give back.
+  static let socketsWorthTrimming = 256
+
   // MARK: Agent
 
   static let agentRetry = Duration.milliseconds(100)

@@ -1,6 +1,7 @@
 import AgentProtocol
 import Linux
 import MeshModel
+import Synchronization
 import TLS
 
 /// The control thread: talks to the node agent, owns pods and keys, tells the workers.
@@ -16,7 +17,7 @@ final class Control {
   let poller: Poller
   let signals: SignalDescriptor
   let reports: Mailbox<WorkerReport>
-  let workers: [Mailbox<WorkerCommand>]
+  let peers: [WorkerPeer]
   var link: AgentLink
   var now = MonotonicClock.now()
 
@@ -27,17 +28,18 @@ final class Control {
   var identities = IdentityKeeper()
   var inspections: [UInt64: PendingInspection] = [:]
   var ending: Ending?
+  private var memory = MemoryWatch()
 
   private var events: [PollEvent] = []
   private var reportBatch: [WorkerReport] = []
 
   init(
     agentPath: String, signals: consuming SignalDescriptor, reports: Mailbox<WorkerReport>,
-    workers: [Mailbox<WorkerCommand>]
+    peers: [WorkerPeer]
   ) throws(LinuxError) {
     self.signals = signals
     self.reports = reports
-    self.workers = workers
+    self.peers = peers
     link = AgentLink(path: agentPath, now: MonotonicClock.now())
     poller = try Poller()
     try poller.add(reports.number, token: Token.reports, .readable)
@@ -52,6 +54,7 @@ final class Control {
       if try link.connect(at: now, poller, token: Token.agent) { greet() }
       expireInspections()
       renewIdentities()
+      trimMemory()
       flush()
       if finishEnding() { return }
     }
@@ -61,6 +64,7 @@ final class Control {
     var moments = inspections.values.map(\.deadline)
     if !link.isConnected { moments.append(link.retryAt) }
     if let ending { moments.append(ending.giveUp) }
+    if memory.isWatching { moments.append(memory.nextLook) }
     var wait = moments.min().map { $0.since(now) }
     if link.isConnected, let wake = identities.nextWake {
       let seconds = max(wake.secondsSinceEpoch - WallClock.now().secondsSinceEpoch, 0)
@@ -81,6 +85,8 @@ final class Control {
     default: break
     }
   }
+
+  var workers: [Mailbox<WorkerCommand>] { peers.map(\.mailbox) }
 
   func tellWorkers(_ command: WorkerCommand) {
     for worker in workers where !worker.post(command) {
@@ -196,6 +202,15 @@ extension Control {
     for released in identities.setIdentity(identity, ofPod: pod.uid) {
       tellWorkers(.credentials(released, nil))
     }
+  }
+}
+
+// MARK: Memory
+
+extension Control {
+  private func trimMemory() {
+    let sockets = peers.reduce(0) { $0 + $1.sockets.load(ordering: .relaxed) }
+    if memory.shouldTrim(sockets: sockets, at: now) { CurrentProcess.trimHeap() }
   }
 }
 

@@ -31,6 +31,21 @@ struct `A connection between two nodes` {
     #expect(tunnels.count == 1)
   }
 
+  @Test func `over IPv6 as over IPv4`() throws {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve(on: TwoNodes.server6) { stream, peer in
+      try stream.send("\(peer.ip)\n")
+      try TestServer.echo(stream, peer)
+    }
+    _ = server
+    let stream = try nodes.dial(TwoNodes.server6)
+    #expect(try stream.receiveText(8) == "fd77::1\n")
+    try stream.send("six")
+    #expect(try stream.receiveText(3) == "six")
+    guard case .tunnels(let tunnels) = try nodes.source.inspect(.tunnels) else { return }
+    #expect(tunnels.map(\.peer.ip) == [TwoNodes.server6])
+  }
+
   @Test func `to a service's address goes to its endpoint`() throws {
     let nodes = try TwoNodes()
     let server = try nodes.serve(TestServer.echo)

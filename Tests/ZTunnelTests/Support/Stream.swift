@@ -62,8 +62,7 @@ final class Stream {
     try retry { socket in
       switch socket.receive(into: &buffer, atMost: count) {
       case .bytes:
-        var bytes: [UInt8] = []
-        for index in buffer.readable.indices { bytes.append(buffer.readable[index]) }
+        let bytes = buffer.lend { bytes in bytes.indices.map { bytes[$0] } }
         buffer.removeAll()
         return bytes
       case .endOfFile: return []

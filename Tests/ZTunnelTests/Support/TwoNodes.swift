@@ -12,6 +12,7 @@ final class TwoNodes {
   var model = Model(generation: 1)
   static let client = IPAddress.v4(0x0a4d_0001)
   static let server = IPAddress.v4(0x0a4d_0002)
+  static let server6 = IPAddress.v6(high: 0xfd77 << 48, low: 2)
   static let virtual = IPAddress.v4(0x0a60_000a)
   static let port: UInt16 = 8_080
 
@@ -21,8 +22,10 @@ final class TwoNodes {
     authority = try TestAuthority()
     source = try TestAgent(authority)
     destination = try TestAgent(authority)
-    let client = Self.workload("client", Self.client, node: "one")
+    var client = Self.workload("client", Self.client, node: "one")
+    client.addresses.append(.v6(high: 0xfd77 << 48, low: 1))
     var server = Self.workload("server", Self.server, node: "two")
+    server.addresses.append(Self.server6)
     let key = ServiceKey(namespace: "shop", hostname: "server.shop.svc.cluster.local")
     var service = Service(key: key, name: "server")
     service.virtualAddresses = [Self.virtual]
@@ -57,10 +60,11 @@ final class TwoNodes {
   }
 
   func serve(
+    on ip: IPAddress = TwoNodes.server,
     _ handler: @escaping @Sendable (Stream, SocketAddress) throws -> Void
   ) throws -> TestServer {
     try TestServer(
-      on: SocketAddress(ip: Self.server, port: Self.port), in: network.server, handler)
+      on: SocketAddress(ip: ip, port: Self.port), in: network.server, handler)
   }
 }
 
