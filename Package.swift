@@ -141,7 +141,7 @@ let package = Package(
       dependencies: ["AgentProtocol", "MeshCompiler", "MeshModel", "NodeAgent"],
       swiftSettings: house),
     .testTarget(
-      name: "NodeTests", exclude: ["Programs"], swiftSettings: house),
+      name: "NodeTests", dependencies: ["Linux"], exclude: ["Programs"], swiftSettings: house),
     .testTarget(name: "HouseTests", swiftSettings: house),
   ]
 )

@@ -1,4 +1,5 @@
 import Foundation
+import Linux
 import Testing
 
 extension `A node` {
@@ -69,7 +70,7 @@ extension `A node` {
       try await sniffer.waitFor("ready")
       let result = try await mesh.client(in: "client", "many", server.ip4, "8080", "50")
       #expect(result["good"].int == 50)
-      try sniffer.closeInput()
+      sniffer.signal(.terminate)
       let seen = try await sniffer.finish().json()
       #expect((seen["ports"]["15008"].int ?? 0) > 0, "\(seen)")
       #expect(seen["ports"]["8080"].int == nil, "\(seen)")

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Linux
 import Testing
 
 extension `A node` {
@@ -23,7 +24,7 @@ extension `A node` {
       try await sniffer.waitFor("ready")
       let answer = try await mesh.client(in: "client", "get", server.ip4, "8080", "echo \(secret)")
       #expect(answer["error"].string == nil, "\(answer)")
-      try sniffer.closeInput()
+      sniffer.signal(.terminate)
       return try await sniffer.finish().json()["found"][secret].int != 0
     }
 
@@ -61,7 +62,7 @@ extension `A node` {
       let transfer = try await mesh.spawn(
         in: "short", "peer.py", "both", server.ip4, "8080", String(8 << 30))
       try await Task.sleep(for: .milliseconds(300))
-      transfer.signal(SIGKILL)
+      transfer.signal(.kill)
       try await mesh.removePod("short")
       let tunnel = try await mesh.ztunnelProcessID("a")
       let agent = try await #require(mesh.status("a")["node"]["processID"].int)
@@ -72,7 +73,7 @@ extension `A node` {
           expecting: nil)
         return !open.standardOutput.contains("net:[\(inode)]")
       }
-      let sockets = try await mesh.status("a", "connections")["connections"].array
+      let sockets = try await mesh.status("a", "connections").array
       #expect(!sockets.contains { $0["pod"].string?.hasSuffix("short") == true })
     }
 
@@ -82,7 +83,7 @@ extension `A node` {
       try await mesh.waitUntilEnrolled("client")
       let agent = try await mesh.agent("a")
       let tunnel = try await mesh.ztunnelProcessID("a")
-      agent.signal(SIGTERM)
+      agent.signal(.terminate)
       #expect(try await agent.finish(within: .seconds(40)).status == 0)
       #expect(kill(tunnel, 0) == -1, "ztunnel \(tunnel) still runs")
       let client = try await #require(mesh.pods["client"])

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Linux
 import Testing
 
 extension `A node` {
@@ -36,7 +37,7 @@ extension `A node` {
       let outcome = try await load.finish().json()["outcome"]
       #expect(outcome["ECONNREFUSED"].int == nil, "\(outcome)")
       #expect(outcome["ETIMEDOUT"].int == nil, "\(outcome)")
-      try sniffer.closeInput()
+      sniffer.signal(.terminate)
       let seen = try await sniffer.finish().json()
       #expect(seen["found"]["echo"].int == 0, "enrolled traffic in plaintext: \(seen)")
       try await mesh.waitUntilEnrolled("client", "server")
@@ -79,7 +80,7 @@ extension `A node` {
       let closed = try await mesh.client(
         in: "client", "get", server.ip4, "8080", "echo secret", "2")
       #expect(closed["error"].string != nil, "\(closed)")
-      try sniffer.closeInput()
+      sniffer.signal(.terminate)
       let seen = try await sniffer.finish().json()
       #expect(seen["found"]["secret"].int == 0 && seen["ports"]["8080"].int == nil, "\(seen)")
       try await mesh.startAgent("a")

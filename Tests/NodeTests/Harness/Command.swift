@@ -1,4 +1,5 @@
 import Foundation
+import Linux
 import Synchronization
 import Testing
 
@@ -15,75 +16,104 @@ struct Output: Sendable {
   }
 }
 
-/// A program that runs beside the test until it ends or is stopped.
+/// A program that runs beside the test until it ends or is stopped; its output goes to files.
 final class Running: Sendable {
   private struct State: ~Copyable {
-    var standardOutput = ""
-    var standardError = ""
+    let process: ProcessHandle
+    var input: OwnedDescriptor?
+    var outcome: ProcessOutcome?
   }
 
-  let process = Process()
-  private let state = Mutex(State())
-  private let arguments: [String]
-  private let input = Pipe()
-  private let output = Pipe()
-  private let error = Pipe()
+  private let state: Mutex<State>
+  private let command: String
+  private let files: String
+  let processID: Int32
 
-  init(_ arguments: [String], environment: [String: String] = [:]) throws {
-    self.arguments = arguments
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = error
-    output.fileHandleForReading.readabilityHandler = { [weak self] handle in
-      let text = String(decoding: handle.availableData, as: UTF8.self)
-      if text.isEmpty { handle.readabilityHandler = nil }
-      self?.state.withLock { $0.standardOutput += text }
-    }
-    error.fileHandleForReading.readabilityHandler = { [weak self] handle in
-      let text = String(decoding: handle.availableData, as: UTF8.self)
-      if text.isEmpty { handle.readabilityHandler = nil }
-      self?.state.withLock { $0.standardError += text }
-    }
-    try process.run()
+  init(_ arguments: [String]) throws {
+    command = arguments.joined(separator: " ")
+    files = "/tmp/skein-command-\(UInt64.random(in: 0...UInt64.max))"
+    let output = try OwnedDescriptor(creating: files + ".out")
+    let error = try OwnedDescriptor(creating: files + ".err")
+    let input = try Linux.Pipe()
+    let environment = ProcessInfo.processInfo.environment.map { "\($0)=\($1)" }
+    let process = try ChildProcess(
+      path: "/bin/bash", arguments: ["-c", "exec \"$@\" <&3 3<&-", "bash"] + arguments,
+      environment: environment, standardOutput: output.number, standardError: error.number,
+      descriptors: [3: input.readEnd.number]
+    ).spawn()
+    processID = process.processID
+    state = Mutex(State(process: process, input: input.takeWriteEnd(), outcome: nil))
   }
 
-  var processID: Int32 { process.processIdentifier }
-  var isRunning: Bool { process.isRunning }
-  var standardOutput: String { state.withLock { $0.standardOutput } }
-  var standardError: String { state.withLock { $0.standardError } }
+  deinit {
+    unsafe unlink(files + ".out")
+    unsafe unlink(files + ".err")
+  }
 
-  func closeInput() throws { try input.fileHandleForWriting.close() }
+  /// The program reads the end of its input.
+  func closeInput() {
+    state.withLock { $0.input = nil }
+  }
+
+  var standardOutput: String { text(of: files + ".out") }
+  var standardError: String { text(of: files + ".err") }
+
+  private func text(of path: String) -> String {
+    do { return try File.readText(path) } catch { return "unreadable: \(error)" }
+  }
+
+  /// How it ended; nil while it runs.
+  func outcome() throws -> ProcessOutcome? {
+    try state.withLock { state in
+      if state.outcome == nil { state.outcome = try state.process.exitStatus() }
+      return state.outcome
+    }
+  }
 
   /// Waits until standard output holds `text`.
   func waitFor(_ text: String, within limit: Duration = .seconds(10)) async throws {
-    try await eventually("“\(text)” from \(arguments.joined(separator: " "))", within: limit) {
-      self.standardOutput.contains(text)
+    do {
+      try await eventually("“\(text)”", within: limit) { self.standardOutput.contains(text) }
+    } catch {
+      throw UnexpectedExit(
+        command: "\(error) from \(command)",
+        output: Output(status: -1, standardOutput: standardOutput, standardError: standardError))
     }
   }
 
-  func signal(_ number: Int32) {
-    if process.isRunning { kill(process.processIdentifier, number) }
+  func signal(_ signal: Signal) {
+    do {
+      try state.withLock { state in
+        if state.outcome == nil { try state.process.send(signal) }
+      }
+    } catch {
+      Issue.record("cannot signal \(command): \(error)")
+    }
   }
 
   func finish(within limit: Duration = .seconds(60)) async throws -> Output {
     let deadline = ContinuousClock.now + limit
-    while process.isRunning {
+    while true {
+      if let outcome = try outcome() {
+        let status: Int32 = if case .exited(let code) = outcome { code } else { -1 }
+        return Output(
+          status: status, standardOutput: standardOutput, standardError: standardError)
+      }
       if ContinuousClock.now > deadline {
-        signal(SIGKILL)
-        throw TimedOut(what: "the end of \(arguments.joined(separator: " "))", limit: limit)
+        signal(.kill)
+        throw TimedOut(what: "the end of \(command)\n\(standardError)", limit: limit)
       }
       try await Task.sleep(for: .milliseconds(5))
     }
-    // The readers see the end of the pipes shortly after the process is gone.
-    for _ in 0..<40 where output.fileHandleForReading.readabilityHandler != nil {
-      try await Task.sleep(for: .milliseconds(5))
-    }
-    return Output(
-      status: process.terminationStatus, standardOutput: standardOutput,
-      standardError: standardError)
+  }
+}
+
+extension OwnedDescriptor {
+  /// A new file, for a program to write to.
+  fileprivate init(creating path: String) throws {
+    let number = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    try #require(number >= 0, "cannot create \(path)")
+    self.init(adopting: number)
   }
 }
 

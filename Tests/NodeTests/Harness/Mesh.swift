@@ -1,4 +1,5 @@
 import Foundation
+import Linux
 import Testing
 
 /// Two nodes and their pods in network namespaces of this run, and the manifests that describe them.
@@ -210,8 +211,8 @@ actor Mesh {
 
   /// Ends everything the mesh started; says what a node left behind.
   func tearDown() async {
-    for running in programs { running.signal(SIGKILL) }
-    for node in nodes.values { node.agent?.signal(SIGTERM) }
+    for running in programs { running.signal(.kill) }
+    for node in nodes.values { node.agent?.signal(.terminate) }
     for node in nodes.values {
       do {
         _ = try await node.agent?.finish(within: .seconds(10))

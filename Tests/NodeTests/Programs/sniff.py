@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Watches an interface: sniff.py INTERFACE SECONDS TEXT...
 
-Prints "ready", then after SECONDS (or on end of input) one line of JSON: frames and bytes seen, TCP bytes per
+Prints "ready", then after SECONDS (or on SIGTERM) one line of JSON: frames and bytes seen, TCP bytes per
 port, and how often each TEXT was readable in a payload.
 """
 import json
-import select
+import signal
 import socket
 import struct
 import sys
@@ -15,6 +15,16 @@ interface, seconds, texts = sys.argv[1], float(sys.argv[2]), [t.encode() for t i
 watcher = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 watcher.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 20)
 watcher.bind((interface, 0))
+watcher.settimeout(0.1)
+
+
+def stop(*_):
+    global end
+    end = min(end, time.monotonic() + 0.3)  # the last frames are on their way
+
+
+signal.signal(signal.SIGTERM, stop)
+end = time.monotonic() + seconds
 print("ready", flush=True)
 
 seen = {"frames": 0, "bytes": 0, "ports": {}, "found": {t.decode(): 0 for t in texts}}
@@ -29,16 +39,11 @@ def tcp_of(frame):
     return None
 
 
-end = time.monotonic() + seconds
 while time.monotonic() < end:
-    ready, _, _ = select.select([watcher, sys.stdin], [], [], 0.1)
-    if sys.stdin in ready and not sys.stdin.readline():
-        end = min(end, time.monotonic() + 0.3)  # the last frames are on their way
-        if watcher not in ready:
-            break
-    if watcher not in ready:
+    try:
+        frame = watcher.recv(1 << 17)
+    except TimeoutError:
         continue
-    frame = watcher.recv(1 << 17)
     seen["frames"] += 1
     seen["bytes"] += len(frame)
     segment = tcp_of(frame)
