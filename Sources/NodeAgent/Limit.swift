@@ -31,6 +31,8 @@ enum Limit {
   /// How often the namespaces of enrolled pods are checked for being gone.
   static let namespaceCheckInterval: Duration = .milliseconds(500)
 
+  /// How long a killed node agent may take to let go of its state directory.
+  static let lockWait: Duration = .seconds(1)
   /// How long a living ztunnel may take to call a new node agent.
   static let adoptionWait: Duration = .seconds(2)
   /// How long ztunnel may take to answer an inspection.

@@ -7,7 +7,7 @@ import Redirect
 extension Enroller {
   /// The identities that ztunnel may ask certificates for.
   var identities: Set<SPIFFEID> {
-    Set(entries.values.lazy.filter { $0.namespace != nil }.map(\.pod.identity))
+    Set(entries.values.lazy.filter(\.enrolment.mayHoldIdentity).map(\.pod.identity))
   }
 
   /// Pods by the name of their state, for metrics.

@@ -100,7 +100,7 @@ actor Enroller {
     }
   }
 
-  private func begin(_ pod: DesiredPod) {
+  func begin(_ pod: DesiredPod) {
     epoch += 1
     let enrolment = PodEnrolment(isTunnelConnected: isTunnelConnected)
     entries[pod.uid] = Entry(pod: pod, enrolment: enrolment, epoch: epoch)
@@ -235,119 +235,6 @@ actor Enroller {
     case .enrolled: logger.info("pod is enrolled", metadata: metadata)
     case .waiting, .listening, .proving, .releasing: logger.debug("pod", metadata: metadata)
     }
-  }
-
-  private func perform(_ action: PodEnrolment.Action, on uid: String) -> PodEnrolment.Event? {
-    switch action {
-    case .openNamespace: return openNamespace(of: uid)
-    case .closeNamespace: closeNamespace(of: uid)
-    case .serve: return serve(uid)
-    case .unserve: link.send(.removePod(uid: uid))
-    case .redirect: return redirect(uid)
-    case .releaseRedirection: releaseRedirection(of: uid)
-    case .prove: startProof(of: uid)
-    case .forget: forget(uid)
-    }
-    return nil
-  }
-
-  private func openNamespace(of uid: String) -> PodEnrolment.Event? {
-    guard let pod = entries[uid]?.pod else { return nil }
-    guard let path = pod.networkNamespace else {
-      return .namespaceRefused(reason: "annotate the pod with skein.dev/netns")
-    }
-    do throws(LinuxError) {
-      let namespace = try PodNamespace(path: path)
-      if let failure = contradiction(in: proofInputs(of: uid, pod, namespace)) {
-        return .namespaceRefused(reason: failure.description)
-      }
-      entries[uid]?.watchToken = try addresses.watch(namespace, of: uid)
-      entries[uid]?.namespace = namespace
-      return .namespaceOpened
-    } catch {
-      return .namespaceRefused(reason: "its network namespace does not open: \(error)")
-    }
-  }
-
-  private func closeNamespace(of uid: String) {
-    if let token = entries[uid]?.watchToken { addresses.forget(token) }
-    entries[uid]?.watchToken = nil
-    entries[uid]?.namespace = nil
-    // Sockets keep a namespace alive.
-    entries[uid]?.listeners = []
-  }
-
-  private func serve(_ uid: String) -> PodEnrolment.Event? {
-    guard let entry = entries[uid], let namespace = entry.namespace else { return nil }
-    do throws(LinuxError) {
-      let pod = AgentProtocol.Pod(
-        uid: uid, workloadUID: entry.pod.workloadUID, hasListeners: !entry.listeners.isEmpty)
-      link.send(.addPod(pod), [try namespace.descriptor()] + entry.listeners)
-      return nil
-    } catch {
-      return .tunnelFailed(reason: "\(error)")
-    }
-  }
-
-  private func redirect(_ uid: String) -> PodEnrolment.Event? {
-    guard let entry = entries[uid], let namespace = entry.namespace else { return nil }
-    guard let listeners = PodListeners(entry.listeners.map(\.number)) else {
-      return .tunnelFailed(reason: "it sent \(entry.listeners.count) listeners, not 3 or 6")
-    }
-    let pod = redirection(for: entry.pod)
-    do throws(RedirectError) {
-      if entry.isRedirectedByUs {
-        try redirection.updateListeners(of: uid, to: listeners)
-      } else {
-        try enrol(pod, namespace, listeners)
-      }
-      entries[uid]?.isRedirectedByUs = true
-      return .redirected
-    } catch {
-      return .redirectionFailed(reason: "\(error)")
-    }
-  }
-
-  private func enrol(
-    _ pod: PodRedirection, _ namespace: PodNamespace, _ listeners: PodListeners
-  ) throws(RedirectError) {
-    do throws(RedirectError) {
-      try redirection.enrol(pod, namespace: namespace.namespace, listeners: listeners)
-    } catch .otherNamespace {
-      // Pins of a namespace that this uid had before.
-      try redirection.release(pod.uid)
-      try redirection.enrol(pod, namespace: namespace.namespace, listeners: listeners)
-    }
-  }
-
-  func redirection(for pod: DesiredPod) -> PodRedirection {
-    PodRedirection(
-      uid: pod.uid, addresses: pod.addresses, namespacePath: pod.networkNamespace)
-  }
-
-  private func releaseRedirection(of uid: String) {
-    guard let entry = entries[uid] else { return }
-    entries[uid]?.isRedirectedByUs = false
-    entries[uid]?.proof = nil
-    do throws(RedirectError) {
-      if let namespace = entry.namespace {
-        try redirection.release(uid, namespace: namespace.namespace)
-      } else {
-        try redirection.release(uid)
-      }
-    } catch {
-      logger.error(
-        "the redirection stays", metadata: ["pod": "\(entry.pod.title)", "error": "\(error)"])
-    }
-  }
-
-  private func forget(_ uid: String) {
-    let successor = entries[uid]?.successor
-    if let pod = entries[uid]?.pod {
-      logger.info("pod is released", metadata: ["pod": "\(pod.title)"])
-    }
-    entries[uid] = nil
-    if let successor { begin(successor) }
   }
 
   func countCanary(passed: Bool) {

@@ -64,7 +64,12 @@ struct PodEnrolment: Hashable {
     case redirected
     case redirectionFailed(reason: String)
     case proven
+    /// The canary did not arrive; what is in place stays.
     case disproven(reason: String)
+    /// The pod is not what its manifest says, or not captured as it must be: nobody may act for it.
+    case contradicted(reason: String)
+    /// What contradicted is gone.
+    case agreed
     case release
     case tick
   }
@@ -75,6 +80,10 @@ struct PodEnrolment: Hashable {
     /// Ask ztunnel to listen in the pod, with the listeners kept, if any.
     case serve
     case unserve
+    /// Close the copies of ztunnel's listeners, so that nothing waits in them.
+    case dropListeners
+    /// Look again at what contradicted.
+    case inspect
     /// Put the listeners into the pod's redirection, making it when it is not there.
     case redirect
     case releaseRedirection
@@ -92,6 +101,15 @@ struct PodEnrolment: Hashable {
 
   init(isTunnelConnected: Bool) {
     self.isTunnelConnected = isTunnelConnected
+  }
+
+  /// Whether ztunnel may ask a certificate for the pod now: not while something contradicts it.
+  var mayHoldIdentity: Bool {
+    switch state {
+    case .listening, .proving, .enrolled: true
+    case .closed: isServed
+    case .waiting, .failed, .releasing: false
+    }
   }
 
   mutating func on(_ event: Event, at now: Instant) -> [Action] {
@@ -136,6 +154,8 @@ struct PodEnrolment: Hashable {
       state = .closed(reason: isTunnelConnected ? reason : "ztunnel is not connected")
       nextAt = now + Limit.enrolmentRetry
       return []
+    case .contradicted(let reason): return contradicted(reason, at: now)
+    case .agreed: return serve(at: now)
     case .release: return release(at: now)
     case .tick: return tick(at: now)
     }
@@ -152,10 +172,27 @@ struct PodEnrolment: Hashable {
     return [.serve]
   }
 
+  /// A closed pod is looked at before ztunnel may act for it.
+  private mutating func serveUnlessClosed(at now: Instant) -> [Action] {
+    guard case .closed = state else { return serve(at: now) }
+    nextAt = now + Limit.enrolmentRetry
+    return [.inspect]
+  }
+
+  /// Captured and served by nobody: its connections fail instead of speaking in a wrong name.
+  private mutating func contradicted(_ reason: String, at now: Instant) -> [Action] {
+    isRedirected = true
+    state = .closed(reason: reason)
+    nextAt = now + Limit.enrolmentRetry
+    let unserve: [Action] = isServed ? [.unserve, .dropListeners] : []
+    isServed = false
+    return unserve
+  }
+
   private mutating func tunnelConnected(serves: Bool, at now: Instant) -> [Action] {
     isTunnelConnected = true
     isServed = false
-    guard serves else { return isNamespaceOpen ? serve(at: now) : [] }
+    guard serves else { return isNamespaceOpen ? serveUnlessClosed(at: now) : [] }
     if !isRedirected { state = .listening(since: now) }
     nextAt = now + Limit.listeningWait
     return []
@@ -195,7 +232,7 @@ struct PodEnrolment: Hashable {
         fail("ztunnel did not listen in the pod within \(Limit.listeningWait.brief)", at: now)
         return []
       }
-      return serve(at: now)
+      return serveUnlessClosed(at: now)
     }
     self.nextAt = now + Limit.enrolmentRetry
     return [isRedirected ? .prove : .redirect]
@@ -217,7 +254,7 @@ struct PodEnrolment: Hashable {
     case .tick where now.since(since) >= Limit.releaseWait:
       return [.releaseRedirection, .closeNamespace, .forget]
     case .start, .namespaceOpened, .namespaceRefused, .tunnelConnected, .listening, .tunnelFailed,
-      .redirected, .redirectionFailed, .proven, .disproven, .release, .tick:
+      .redirected, .redirectionFailed, .proven, .disproven, .contradicted, .agreed, .release, .tick:
       return []
     }
   }

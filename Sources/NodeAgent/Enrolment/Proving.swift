@@ -86,11 +86,7 @@ extension Enroller {
         namespaceInode: namespace.inode, namespaceCookie: namespace.cookie,
         cgroups: Array(Set(observation.processes.map(\.cgroup))).sorted(),
         addresses: pod.addresses, failures: (before?.failures ?? 0) + (isProven ? 0 : 1))
-      if let failure = observation.failure {
-        handle(.disproven(reason: failure.description), of: uid)
-      } else {
-        handle(.proven, of: uid)
-      }
+      handle(observation.event, of: uid)
     }
     startProofs()
   }
@@ -100,6 +96,18 @@ extension Enroller {
     var ipv4 = CanaryResult.notNeeded
     var ipv6 = CanaryResult.notNeeded
     var processes: [PodProcess] = []
+
+    var event: PodEnrolment.Event {
+      switch failure {
+      case nil: .proven
+      case .canary(let isIPv4, let failure):
+        .disproven(reason: ProofFailure.canary(isIPv4: isIPv4, failure).description)
+      case .notLooked(let reason):
+        .disproven(reason: ProofFailure.notLooked(reason: reason).description)
+      case .nodeNamespace, .sharedNamespace, .redirection, .processPasses:
+        .contradicted(reason: failure?.description ?? "")
+      }
+    }
   }
 
   /// Looks at everything a proof asks for, cheapest first, and stops at the first contradiction.

@@ -1,3 +1,4 @@
+import AgentProtocol
 import Linux
 import Manifests
 import MeshCompiler
@@ -8,8 +9,8 @@ import MeshModel
 actor ModelKeeper {
   /// What a change of the manifests led to.
   enum Outcome {
-    /// A new generation: tell ztunnel and look at the pods.
-    case changed(ModelChange, [PodPlacement])
+    /// A new generation, of which ztunnel was told: look at the pods.
+    case changed(generation: UInt64, [PodPlacement])
     /// The same mesh as before.
     case unchanged
     /// The manifests have errors; the last good generation stays.
@@ -17,6 +18,7 @@ actor ModelKeeper {
   }
 
   private let options: CompilerOptions
+  private let link: ZTunnelLink
   private(set) var index = MeshIndex(Model())
   private(set) var placements: [PodPlacement] = []
   private(set) var diagnostics: [Diagnostic] = []
@@ -29,11 +31,18 @@ actor ModelKeeper {
   /// When the manifests of generations not yet enforced were read.
   private var pending: [UInt64: Instant] = [:]
   private var hasModel = false
+  /// Whether the ztunnel that is connected has said hello.
+  private var isTunnelReady = false
+  /// The generation it came with.
+  private var generationHeld: UInt64 = 0
 
-  init(options: CompilerOptions) {
+  init(options: CompilerOptions, link: ZTunnelLink) {
     self.options = options
+    self.link = link
   }
 
+  /// Makes a new generation of the manifests when they are good and mean something else than before,
+  /// and tells ztunnel.
   func take(_ snapshot: ManifestSnapshot, readAt: Instant) -> Outcome {
     let compilation = snapshot.compiled(options: options)
     diagnostics = compilation.diagnostics
@@ -42,26 +51,35 @@ actor ModelKeeper {
     var next = compilation.model
     next.generation = index.model.generation
     if hasModel, next == index.model, compilation.pods == placements { return .unchanged }
-    hasModel = true
-    next.generation += 1
+    next.generation = max(index.model.generation, generationHeld) + 1
     let change = index.model.change(to: next)
     index = index.applying(change)
+    // What an earlier node agent told ztunnel is unknown here: the first is whole.
+    send(hasModel ? change : next.wholeChange, readAt: readAt)
+    hasModel = true
     placements = compilation.pods
     changedAt = WallClock.now()
-    note(pending: next.generation, at: readAt)
-    return .changed(change, compilation.pods)
+    return .changed(generation: next.generation, compilation.pods)
   }
 
-  /// The whole model for a ztunnel that just connected; numbered above what it has.
-  func wholeChange(above generation: UInt64) -> ModelChange? {
-    guard hasModel else { return nil }
+  /// Gives a ztunnel that just connected the whole model, numbered above what it has.
+  func tunnelConnected(holding generation: UInt64) {
+    isTunnelReady = true
+    generationHeld = generation
+    guard hasModel else { return }
     if index.model.generation <= generation {
       var next = index.model
       next.generation = generation + 1
       index = index.applying(index.model.change(to: next))
-      note(pending: next.generation, at: MonotonicClock.now())
     }
-    return index.model.wholeChange
+    send(index.model.wholeChange, readAt: MonotonicClock.now())
+  }
+
+  private func send(_ change: ModelChange, readAt: Instant) {
+    guard isTunnelReady else { return }
+    if pending.count >= Limit.generationsPending { pending = [:] }
+    pending[change.generation] = readAt
+    link.send(.model(change))
   }
 
   func applied(_ generation: UInt64, at now: Instant) {
@@ -81,12 +99,9 @@ actor ModelKeeper {
   }
 
   func tunnelLost() {
+    isTunnelReady = false
     enforcedGeneration = 0
-  }
-
-  private func note(pending generation: UInt64, at instant: Instant) {
-    if pending.count >= Limit.generationsPending { pending = [:] }
-    pending[generation] = instant
+    pending = [:]
   }
 
   /// The model's part of status.

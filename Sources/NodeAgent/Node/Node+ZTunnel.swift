@@ -69,9 +69,9 @@ extension Node {
       "ztunnel connected",
       metadata: ["process": "\(hello.processID)", "pods": "\(hello.pods.count)"])
     link.setPeer(processID: hello.processID)
-    await supervisor.helloReceived()
+    await supervisor.helloReceived(from: hello.processID)
     await inspector.tunnelConnected()
-    if let change = await model.wholeChange(above: hello.generation) { link.send(.model(change)) }
+    await model.tunnelConnected(holding: hello.generation)
     await enroller.tunnelConnected(hello)
   }
 }

@@ -27,9 +27,6 @@ final class Node: ServiceLifecycle.Service {
   init(_ settings: RunSettings, writer: LogWriter) throws {
     self.settings = settings
     startedAt = WallClock.now()
-    model = ModelKeeper(
-      options: CompilerOptions(
-        clusterDomain: settings.clusterDomain, trustDomain: settings.trustDomain))
     issuer = try CertificateIssuer(
       directory: settings.caDirectory, trustDomain: settings.trustDomain,
       lifetime: settings.leafLifetime)
@@ -45,6 +42,10 @@ final class Node: ServiceLifecycle.Service {
     link = try ZTunnelLink(path: settings.agentSocket) { processID in
       Node.isInside(cgroup, processID)
     }
+    model = ModelKeeper(
+      options: CompilerOptions(
+        clusterDomain: settings.clusterDomain, trustDomain: settings.trustDomain),
+      link: link)
     inspector = Inspector(link: link)
     enroller = try Enroller(
       redirection: redirection, link: link, addresses: addresses, ztunnelCgroup: cgroup)
@@ -110,14 +111,13 @@ final class Node: ServiceLifecycle.Service {
     if isDraining { return }
     let readAt = MonotonicClock.now()
     switch await model.take(snapshot, readAt: readAt) {
-    case .changed(let change, let placements):
+    case .changed(let generation, let placements):
       logger.info(
         "new generation",
         metadata: [
-          "generation": "\(change.generation)", "pods": "\(placements.count)",
+          "generation": "\(generation)", "pods": "\(placements.count)",
           "files": "\(snapshot.files.count)",
         ])
-      link.send(.model(change))
       await enroller.reconcile(placements, node: settings.node)
     case .unchanged: break
     case .refused(let diagnostics):

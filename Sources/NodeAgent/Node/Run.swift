@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Linux
 import Logging
+import MeshModel
 import Redirect
 import ServiceLifecycle
 import UnixSignals
@@ -31,7 +32,7 @@ func runNode(_ settings: RunSettings) async throws {
   guard Directory.exists(settings.configDirectory) else {
     throw RunError.noConfigDirectory(settings.configDirectory)
   }
-  let lock = try claimStateDirectory(settings)
+  let lock = try await claimStateDirectory(settings)
   try CurrentProcess.ignoreBrokenPipe()
   _ = try CurrentProcess.raiseDescriptorLimit()
   let writer = try LogWriter()
@@ -67,14 +68,19 @@ private func serve(_ settings: RunSettings, _ writer: LogWriter) async throws {
 }
 
 /// The lock that says whose directory it is, held while the node agent lives.
-private func claimStateDirectory(_ settings: RunSettings) throws -> SharedDescriptor {
+private func claimStateDirectory(_ settings: RunSettings) async throws -> SharedDescriptor {
   try Directory.makeAll(settings.stateDirectory, mode: 0o700)
   try FileManager.default.setAttributes(
     [.posixPermissions: 0o700], ofItemAtPath: settings.stateDirectory)
-  guard let lock = try File.lock(settings.lockFile) else {
-    throw RunError.stateDirectoryInUse(settings.stateDirectory)
+  // One that was killed a moment ago may still be on its way out.
+  let deadline = MonotonicClock.now() + Limit.lockWait
+  while true {
+    if let lock = try File.lock(settings.lockFile) { return SharedDescriptor(lock) }
+    guard MonotonicClock.now() < deadline else {
+      throw RunError.stateDirectoryInUse(settings.stateDirectory)
+    }
+    try await Task.sleep(for: .milliseconds(20))
   }
-  return SharedDescriptor(lock)
 }
 
 /// Where this program's file lies.

@@ -122,8 +122,11 @@ extension StatusReport {
   }
 
   private func refusalText(colours: Bool) -> String {
-    refusalTable.rendered(colours: colours)
-      + refusals.map { "\($0.id): \($0.reason)\n" }.joined()
+    // Both ends on this node make two records of one refusal, with one reason.
+    var told: Set<String> = []
+    let reasons = refusals.filter { told.insert($0.id + $0.reason).inserted }
+    return refusalTable.rendered(colours: colours)
+      + reasons.map { "\($0.id): \($0.reason)\n" }.joined()
   }
 }
 

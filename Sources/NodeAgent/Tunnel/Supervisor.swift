@@ -31,6 +31,8 @@ actor Supervisor {
   private(set) var lastExit: String?
   private var schedule = RestartSchedule()
   private var isStopping = false
+  /// The process that said hello last; it may have done so before it was found here.
+  private var greeter: Int32?
 
   /// Makes or finds the cgroup `skein/<node>/ztunnel`.
   init(node: String, path: String, arguments: [String]) throws(LinuxError) {
@@ -96,7 +98,7 @@ actor Supervisor {
 
   private func watch(_ process: Process) {
     self.process = process
-    state = .starting
+    state = greeter == process.handle.processID ? .running : .starting
     Task {
       let status = await end(of: process)
       ended(process, status)
@@ -157,8 +159,9 @@ actor Supervisor {
     }
   }
 
-  func helloReceived() {
-    if process != nil { state = .running }
+  func helloReceived(from processID: Int32) {
+    greeter = processID
+    if self.processID == processID { state = .running }
   }
 
   private func kill() {

@@ -1,0 +1,154 @@
+import AgentProtocol
+import Linux
+import Logging
+import MeshModel
+import Redirect
+
+extension Enroller {
+  /// Carries out one action; what came of it at once, if anything.
+  func perform(_ action: PodEnrolment.Action, on uid: String) -> PodEnrolment.Event? {
+    switch action {
+    case .openNamespace: return openNamespace(of: uid)
+    case .closeNamespace: closeNamespace(of: uid)
+    case .serve: return serve(uid)
+    case .unserve: link.send(.removePod(uid: uid))
+    case .dropListeners: entries[uid]?.listeners = []
+    case .inspect: return inspect(uid)
+    case .redirect: return redirect(uid)
+    case .releaseRedirection: releaseRedirection(of: uid)
+    case .prove: startProof(of: uid)
+    case .forget: forget(uid)
+    }
+    return nil
+  }
+
+  private func openNamespace(of uid: String) -> PodEnrolment.Event? {
+    guard let pod = entries[uid]?.pod else { return nil }
+    guard let path = pod.networkNamespace else {
+      return .namespaceRefused(reason: "annotate the pod with skein.dev/netns")
+    }
+    do throws(LinuxError) {
+      let namespace = try PodNamespace(path: path)
+      if let failure = contradiction(in: proofInputs(of: uid, pod, namespace)) {
+        return .namespaceRefused(reason: failure.description)
+      }
+      entries[uid]?.watchToken = try addresses.watch(namespace, of: uid)
+      entries[uid]?.namespace = namespace
+      return .namespaceOpened
+    } catch {
+      return .namespaceRefused(reason: "its network namespace does not open: \(error)")
+    }
+  }
+
+  private func closeNamespace(of uid: String) {
+    if let token = entries[uid]?.watchToken { addresses.forget(token) }
+    entries[uid]?.watchToken = nil
+    entries[uid]?.namespace = nil
+    // Sockets keep a namespace alive.
+    entries[uid]?.listeners = []
+  }
+
+  private func serve(_ uid: String) -> PodEnrolment.Event? {
+    guard let entry = entries[uid], let namespace = entry.namespace else { return nil }
+    do throws(LinuxError) {
+      let pod = AgentProtocol.Pod(
+        uid: uid, workloadUID: entry.pod.workloadUID, hasListeners: !entry.listeners.isEmpty)
+      link.send(.addPod(pod), [try namespace.descriptor()] + entry.listeners)
+      return nil
+    } catch {
+      return .tunnelFailed(reason: "\(error)")
+    }
+  }
+
+  private func redirect(_ uid: String) -> PodEnrolment.Event? {
+    guard let entry = entries[uid], let namespace = entry.namespace else { return nil }
+    guard let listeners = PodListeners(entry.listeners.map(\.number)) else {
+      return .tunnelFailed(reason: "it sent \(entry.listeners.count) listeners, not 3 or 6")
+    }
+    let pod = redirection(for: entry.pod)
+    do throws(RedirectError) {
+      if entry.isRedirectedByUs {
+        try redirection.updateListeners(of: uid, to: listeners)
+      } else {
+        try enrol(pod, namespace, listeners)
+      }
+      entries[uid]?.isRedirectedByUs = true
+      if let reason = try objection(to: pod, in: namespace) {
+        return .contradicted(reason: reason)
+      }
+      return .redirected
+    } catch {
+      return .redirectionFailed(reason: "\(error)")
+    }
+  }
+
+  private func enrol(
+    _ pod: PodRedirection, _ namespace: PodNamespace, _ listeners: PodListeners
+  ) throws(RedirectError) {
+    do throws(RedirectError) {
+      try redirection.enrol(pod, namespace: namespace.namespace, listeners: listeners)
+    } catch .otherNamespace {
+      // Pins of a namespace that this uid had before.
+      try redirection.release(pod.uid)
+      try redirection.enrol(pod, namespace: namespace.namespace, listeners: listeners)
+    } catch .addressMissing {
+      // Close it all the same: the proof says what is missing.
+      var known = pod
+      known.addresses = []
+      try redirection.enrol(known, namespace: namespace.namespace, listeners: listeners)
+    }
+  }
+
+  /// What speaks against the pod's capture, beside listeners that come later; nil when all agrees.
+  private func objection(
+    to pod: PodRedirection, in namespace: PodNamespace
+  ) throws(RedirectError) -> String? {
+    var evidence = try redirection.evidence(for: pod, namespace: namespace.namespace)
+    evidence.missingListeners = 0
+    let objections = evidence.objections
+    return objections.isEmpty
+      ? nil : ProofFailure.redirection(objections: objections).description
+  }
+
+  private func inspect(_ uid: String) -> PodEnrolment.Event? {
+    guard let entry = entries[uid], let namespace = entry.namespace else { return nil }
+    do throws(RedirectError) {
+      // Addresses may have come meanwhile.
+      try redirection.follow(uid, namespace: namespace.namespace)
+      let reason = try objection(to: redirection(for: entry.pod), in: namespace)
+      return reason.map { .contradicted(reason: $0) } ?? .agreed
+    } catch {
+      return .contradicted(reason: "\(error)")
+    }
+  }
+
+  func redirection(for pod: DesiredPod) -> PodRedirection {
+    PodRedirection(
+      uid: pod.uid, addresses: pod.addresses, namespacePath: pod.networkNamespace)
+  }
+
+  private func releaseRedirection(of uid: String) {
+    guard let entry = entries[uid] else { return }
+    entries[uid]?.isRedirectedByUs = false
+    entries[uid]?.proof = nil
+    do throws(RedirectError) {
+      if let namespace = entry.namespace {
+        try redirection.release(uid, namespace: namespace.namespace)
+      } else {
+        try redirection.release(uid)
+      }
+    } catch {
+      logger.error(
+        "the redirection stays", metadata: ["pod": "\(entry.pod.title)", "error": "\(error)"])
+    }
+  }
+
+  private func forget(_ uid: String) {
+    let successor = entries[uid]?.successor
+    if let pod = entries[uid]?.pod {
+      logger.info("pod is released", metadata: ["pod": "\(pod.title)"])
+    }
+    entries[uid] = nil
+    if let successor { begin(successor) }
+  }
+}
