@@ -86,11 +86,27 @@ static __always_inline int has_no_full_owner(struct __sk_buff *skb)
 	return full && full->type == SOCK_RAW;
 }
 
+/*
+ * Under a SYN flood the kernel answers with cookies, by SYN-ACKs that belong to no socket. ztunnel's
+ * connections to the application come from reserved ports, and such an answer is theirs: loop it. Any
+ * other is ztunnel's own listener's, since nobody outside reaches the application's.
+ */
+static __always_inline int is_cookie(const struct __sk_buff *skb, const struct tcphdr *tcp)
+{
+	return !skb->sk && tcp->syn && tcp->ack && !tcp->fin;
+}
+
+static __always_inline int is_reserved(__u16 port)
+{
+	return port >= REDIRECT_RESERVED_PORT_FIRST && port <= REDIRECT_RESERVED_PORT_LAST;
+}
+
 /* By the bytes that are there: the header's own length may lie. */
 static __always_inline int is_bare_control(const struct __sk_buff *skb, const struct packet *packet,
 					   const struct tcphdr *tcp)
 {
-	return !tcp->syn && !tcp->fin && packet->tcp + tcp->doff * 4 >= skb->len;
+	return (is_cookie(skb, tcp) || (!tcp->syn && !tcp->fin)) &&
+	       packet->tcp + tcp->doff * 4 >= skb->len;
 }
 
 static __always_inline int allow(__u32 counter)
@@ -140,6 +156,8 @@ static __always_inline int judge(struct __sk_buff *skb, __u32 ip, __be16 etherty
 			return allow(REDIRECT_EGRESS_PASSED_PROBE);
 	}
 	if (!has_no_full_owner(skb))
+		return TC_ACT_UNSPEC;
+	if (is_cookie(skb, &tcp) && is_reserved(packet.reply.source_port))
 		return TC_ACT_UNSPEC;
 	if (packet.tcp && is_bare_control(skb, &packet, &tcp))
 		return allow(REDIRECT_EGRESS_PASSED_CONTROL);

@@ -1,4 +1,3 @@
-import CBPF
 import Glibc
 
 /// One thing the redirection wants of the kernel, tried for real.
@@ -88,12 +87,6 @@ public struct KernelFeatures: Hashable, Sendable {
         "IP_TRANSPARENT", "keeps the client's address towards the application",
         "no inbound connection is delivered",
         FeatureProbe.socketOption(CInt(IPPROTO_IP), 19, 1)),
-      optional(
-        "IP_LOCAL_PORT_RANGE", "keeps preserved addresses from clashing with clients; Linux 6.3",
-        "under load some inbound connections fail to be delivered and are refused",
-        FeatureProbe.socketOption(
-          CInt(IPPROTO_IP), 51,
-          UInt32(REDIRECT_RESERVED_PORT_LAST) << 16 | UInt32(REDIRECT_RESERVED_PORT_FIRST))),
       optional(
         "IPv6", "enrols IPv6 addresses", "pods are enrolled with IPv4 alone", FeatureProbe.ipv6()),
       optional(

@@ -1,9 +1,9 @@
-"""Tries to get TCP out of a pod without ztunnel. attack.py KIND SOURCE DESTINATION PORT INTERFACE"""
+"""Tries to get TCP out of a pod without ztunnel. attack.py KIND SOURCE DESTINATION PORT SOURCE-PORT INTERFACE"""
 import json, socket, struct, sys
 
-kind, source, destination, port, interface = sys.argv[1:6]
-port = int(port)
-SPORT, SYN, ACK_PSH, RST, ACK = 55555, 0x02, 0x18, 0x04, 0x10
+kind, source, destination, port, source_port, interface = sys.argv[1:7]
+port, SPORT = int(port), int(source_port)
+SYN, ACK_PSH, RST, ACK = 0x02, 0x18, 0x04, 0x10
 V6 = ":" in source
 
 
@@ -75,6 +75,35 @@ attacks = {
 }
 
 
+
+
+def bypass():
+    """A packet socket that skips the queueing discipline, and with it every hook of tc."""
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+    sock.setsockopt(263, 20, 1)
+    sock.sendto(ip(tcp(ACK_PSH, DATA)), (interface, ETHERTYPE, 0, 1, b"\xff" * 6))
+
+
+def udp():
+    sock = socket.socket(socket.AF_INET6 if V6 else socket.AF_INET, socket.SOCK_DGRAM)
+    sock.sendto(DATA, (destination, port))
+
+
+def echo():
+    """An ICMP echo request; fails when no answer comes."""
+    sock = socket.socket(socket.AF_INET6 if V6 else socket.AF_INET, socket.SOCK_RAW, 58 if V6 else 1)
+    sock.settimeout(2)
+    request = struct.pack("!BBHHH", 128 if V6 else 8, 0, 0, 7, 1) + DATA
+    if not V6:
+        request = request[:2] + struct.pack("!H", checksum(request)) + request[4:]
+    sock.sendto(request, (destination, 0))
+    while True:
+        answer, peer = sock.recvfrom(2048)
+        answer = answer if V6 else answer[20:]
+        if peer[0] == destination and answer[0] == (129 if V6 else 0):
+            return
+
+
 def fragments():
     whole = tcp(SYN) + DATA
     if V6:
@@ -86,6 +115,10 @@ def fragments():
 
 
 attacks["packet-fragments"] = fragments
+attacks["udp"] = udp
+attacks["packet-bypass"] = bypass
+attacks["echo"] = echo
+attacks["raw-ack"] = lambda: raw(tcp(ACK), 6)
 try:
     attacks[kind]()
     print(json.dumps({"sent": True}))

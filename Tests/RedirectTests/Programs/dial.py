@@ -1,7 +1,7 @@
 """A client: connects, reads the line, sends a word, reads it back, and prints what happened as JSON.
 
 dial.py ADDRESS PORT [device=][mark=][bind=][port=][timeout=][mptcp][tfo][nonblocking][times=N][parallel=N]
-[hold]: keeps the connection open, and tries it again on each line of standard input's stand-in, SIGUSR1.
+[word=] [hold]: keeps the connection open, and tries it again on SIGUSR1. [load]: connects until SIGTERM.
 """
 import json, select, signal, socket, sys, threading, time
 
@@ -37,7 +37,7 @@ def read_line(sock):
     return json.loads(line)
 
 
-def once(word=b"ping PLAINTEXT"):
+def once(word=options.get("word", "ping").encode()):
     start = time.monotonic()
     sock = make()
     try:
@@ -92,9 +92,9 @@ if "hold" in flags:
     print(json.dumps(result), flush=True)
     signal.sigwait([signal.SIGUSR1])
     try:
-        sock.sendall(b"again PLAINTEXT")
+        sock.sendall(b"again")
         got = sock.recv(64)
-        print(json.dumps({"ok": got == b"again PLAINTEXT", "error": "" if got else "EOF"}), flush=True)
+        print(json.dumps({"ok": got == b"again", "error": "" if got else "EOF"}), flush=True)
     except OSError as error:
         print(json.dumps({"ok": False, "error": type(error).__name__}), flush=True)
 elif "load" in flags:

@@ -1,17 +1,16 @@
-"""Collects what arrives on an interface until SIGTERM, then prints the frames that match as JSON.
+"""Collects what arrives on an interface; on SIGUSR1 prints the frames that matched since, as JSON.
 
-sniff.py INTERFACE PORT [SOURCE...]: frames with PLAINTEXT in them, TCP with this source port, and
-fragments or extension headers from these sources.
+sniff.py INTERFACE SOURCE...: frames with PLAINTEXT in them; from these sources also TCP from ports
+50000 to 59999, fragments and extension headers.
 """
 import json, signal, socket, struct, sys
 
-interface, port = sys.argv[1], int(sys.argv[2])
-sources = set(sys.argv[3:])
+interface, sources = sys.argv[1], set(sys.argv[2:])
 sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 sock.bind((interface, 0))
-sock.settimeout(0.05)
-stopped, matches = [], []
-signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
+sock.settimeout(0.01)
+asked, matches = [], []
+signal.signal(signal.SIGUSR1, lambda *_: asked.append(True))
 print('{"ready": true}', flush=True)
 
 
@@ -29,16 +28,17 @@ def transport(frame):
 
 
 def reason(frame):
+    """What gives the frame away, with its source first; `?` when it is no plain IP packet."""
+    source, what, body = transport(frame) or ("?", 0, b"")
     if b"PLAINTEXT" in frame:
-        return "payload"
-    found = transport(frame)
-    if not found:
+        return source + " payload"
+    if source not in sources:
         return None
-    source, what, body = found
-    if what == 6 and len(body) >= 14 and struct.unpack("!H", body[:2])[0] == port:
-        return "tcp flags %#x" % body[13]
-    if source in sources and what not in (1, 6, 17, 58):
-        return "protocol %s" % what
+    if what == 6 and len(body) >= 20 and 50000 <= struct.unpack("!H", body[:2])[0] < 60000:
+        is_bare = len(body) <= (body[12] >> 4) * 4 and not body[13] & 0x03
+        return "%s %s %#x" % (source, "bare control" if is_bare else "tcp", body[13])
+    if what not in (1, 6, 17, 58):
+        return "%s protocol %s" % (source, what)
     return None
 
 
@@ -46,10 +46,12 @@ while True:
     try:
         frame, address = sock.recvfrom(65535)
     except TimeoutError:
-        if stopped:
-            break
+        if asked:
+            found = list(matches)
+            asked.clear()
+            matches.clear()
+            print(json.dumps({"matches": found}), flush=True)
         continue
     # 4: our own, on the way out.
     if address[2] != 4 and (why := reason(frame)):
         matches.append(why)
-print(json.dumps({"matches": matches}), flush=True)

@@ -4,12 +4,12 @@ Makes the six listeners (or, with --adopt, takes them over from descriptor 3), s
 descriptor 3, and relays: outbound to the original destination, inbound to the application with the
 client's address kept. One JSON line per connection on standard output.
 """
-import array, json, os, socket, struct, sys, threading
+import array, itertools, json, os, socket, struct, sys, threading
 
 MARK, FIRST_PORT, LAST_PORT = 0x5CE10000, 18000, 19999
 KINDS = ["outbound4", "inbound4", "hbone4", "outbound6", "inbound6", "hbone6"]
-IP_TRANSPARENT, IPV6_TRANSPARENT, BIND_NO_PORT, PORT_RANGE, SO_REUSEPORT = 19, 75, 24, 51, 15
-lock = threading.Lock()
+IP_TRANSPARENT, IPV6_TRANSPARENT, SO_REUSEPORT = 19, 75, 15
+lock, turns = threading.Lock(), itertools.count(os.getpid())
 
 
 def tell(**facts):
@@ -55,14 +55,15 @@ def share(listeners):
 def dial(kind, peer, destination):
     v6 = is_v6(kind)
     sock = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_STREAM)
-    sock.settimeout(2)
+    sock.settimeout(0.6)
     if kind.startswith("inbound") and "--no-preserve" not in sys.argv:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo\0")
-        sock.setsockopt(socket.IPPROTO_IP, BIND_NO_PORT, 1)
-        sock.setsockopt(socket.IPPROTO_IP, PORT_RANGE, LAST_PORT << 16 | FIRST_PORT)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         transparent(sock, v6)
-        sock.bind((peer[0], 0))
+        with lock:
+            port = FIRST_PORT + next(turns) % (LAST_PORT - FIRST_PORT + 1)
+        sock.bind((peer[0], port))
     sock.connect(destination[:2])
     sock.settimeout(None)
     return sock

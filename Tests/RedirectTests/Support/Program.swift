@@ -71,7 +71,7 @@ final class Program: Sendable {
   ) throws {
     let folder = #filePath.split(separator: "/").dropLast(2).reduce("") { "\($0)/\($1)" }
     try self.init(
-      path: "/usr/bin/python3", ["-u", "\(folder)/Programs/\(file)"] + arguments, in: namespace,
+      path: "/usr/bin/python3", ["-u", "-I", "-S", "\(folder)/Programs/\(file)"] + arguments, in: namespace,
       group: group, control: control)
   }
 
@@ -170,4 +170,10 @@ func poll(number: CInt, timeout: Duration) -> Bool {
   let milliseconds = timeout.components.seconds * 1_000
     + timeout.components.attoseconds / 1_000_000_000_000_000
   return unsafe Glibc.poll(&watched, 1, CInt(max(milliseconds, 1))) > 0
+}
+
+/// Lets other processes run for a while.
+func pause(_ duration: Duration) {
+  let nothing = poll(number: -1, timeout: duration)
+  precondition(!nothing, "no descriptor became readable")
 }

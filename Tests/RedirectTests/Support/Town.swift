@@ -39,6 +39,8 @@ final class Town: Sendable {
   let groups: Groups
   /// The kept copies of the listeners: while they live, no connection is refused.
   let listeners = Mutex<[SharedDescriptor]>([])
+  private let sniffer = Mutex<Program?>(nil)
+  private let nextPort = Atomic<Int>(50_000)
   private let programs = Mutex<[Program]>([])
 
   /// One cgroup for each kind of program.
@@ -89,6 +91,7 @@ final class Town: Sendable {
   /// Ends everything; throws when something of ours is left.
   func tearDown() throws {
     programs.withLock { $0.removeAll() }
+    sniffer.withLock { $0 = nil }
     listeners.withLock { $0.removeAll() }
     let left = try Redirection.uninstall(node: node)
     try groups.remove()
@@ -102,6 +105,7 @@ final class Town: Sendable {
   /// Starts a stand-in for ztunnel and enrols the pod with its listeners.
   @discardableResult func enrol(_ arguments: [String] = []) throws -> StandIn {
     let standIn = try StandIn(arguments, town: self)
+    programs.withLock { $0.append(standIn.program) }
     try redirection.enrol(
       podRedirection, namespace: pod.namespace, listeners: standIn.podListeners)
     return standIn
@@ -117,6 +121,11 @@ final class Town: Sendable {
     programs.withLock { $0.append(program) }
     return program
   }
+
+  /// Closes the kept copies: with the process, the listeners are gone.
+  func dropListeners() { listeners.withLock { $0 = [] } }
+
+  var keptListeners: [SharedDescriptor] { listeners.withLock(\.self) }
 
   /// Runs a shell command in a namespace; throws when it fails.
   func shell(_ command: String, in namespace: borrowing NetworkNamespace) throws {
@@ -135,6 +144,26 @@ final class Town: Sendable {
     return try program.line()
   }
 
+  /// A source port nobody used before, which the sniffer knows by its range.
+  func freshPort() -> Int { nextPort.add(1, ordering: .relaxed).oldValue }
+
+  /// What arrived at the peer from the pod or the bare house since the last call.
+  ///
+  /// Connections from ports below 50 000, the stand-in's own, count only by their payload.
+  @discardableResult func sniffed() throws -> [String] {
+    let running = try sniffer.withLock { running in
+      if let running { return running }
+      let program = try Program(
+        "sniff.py", ["eth0", "\(pod.v4)", "\(pod.v6)", "\(bare.v4)", "\(bare.v6)"],
+        in: peer.namespace, group: groups.other)
+      _ = try program.line()
+      running = program
+      return program
+    }
+    try running.send(.user1)
+    return try #require(try running.line().matches)
+  }
+
   private static func house(_ number: UInt32) throws -> House {
     House(
       namespace: try NetworkNamespace.make(), v4: .v4(0x0a4d_0000 + number),
@@ -145,7 +174,10 @@ final class Town: Sendable {
   private func lay() throws {
     try shell(
       """
-      ip link set lo up; ip link add bridge type bridge; ip link set bridge up
+      for hook in /proc/sys/net/bridge/bridge-nf-call-ip*tables; do
+        if [ -e $hook ]; then echo 0 > $hook; fi
+      done
+      ip link set lo up; ip link add bridge type bridge mcast_snooping 0; ip link set bridge up
       ip address add \(host.v4)/24 dev bridge; ip address add \(host.v6)/64 dev bridge nodad
       """, in: host.namespace)
     try connect(pod, "pod")
@@ -161,6 +193,7 @@ final class Town: Sendable {
       """
       ip link set lo up; ip link set eth0 up
       ip address add \(house.v4)/24 dev eth0; ip address add \(house.v6)/64 dev eth0 nodad
+      sysctl -qw net.ipv4.ip_local_port_range='32768 49999'
       ip route add default via \(host.v4); ip -6 route add default via \(host.v6)
       """, in: house.namespace)
   }
