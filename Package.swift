@@ -138,7 +138,10 @@ let package = Package(
       swiftSettings: house),
     .testTarget(
       name: "NodeAgentTests",
-      dependencies: ["AgentProtocol", "MeshCompiler", "MeshModel", "NodeAgent"],
+      dependencies: [
+        "AgentProtocol", "MeshCompiler", "MeshModel", "NodeAgent",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: house),
     .testTarget(
       name: "NodeTests", dependencies: ["Linux"], exclude: ["Programs"], swiftSettings: house),

@@ -1,0 +1,205 @@
+import MeshModel
+import Testing
+
+@testable import NodeAgent
+
+private func seconds(_ seconds: Int64) -> Instant {
+  Instant(nanoseconds: 0) + .seconds(seconds)
+}
+
+/// Feeds events at second 0 and answers the actions of the last one.
+private func after(
+  _ events: [PodEnrolment.Event], connected: Bool = true
+) -> (PodEnrolment, [PodEnrolment.Action]) {
+  var enrolment = PodEnrolment(isTunnelConnected: connected)
+  var actions: [PodEnrolment.Action] = []
+  for event in events { actions = enrolment.on(event, at: seconds(0)) }
+  return (enrolment, actions)
+}
+
+private let toEnrolled: [PodEnrolment.Event] = [
+  .start, .namespaceOpened, .listening, .redirected, .proven,
+]
+
+@Suite struct `A pod's way into the mesh` {
+  struct Row: CustomTestStringConvertible, Sendable {
+    let says: String
+    let events: [PodEnrolment.Event]
+    let state: String
+    let actions: [PodEnrolment.Action]
+    var testDescription: String { says }
+  }
+
+  static let rows = [
+    Row(
+      says: "starts with its namespace", events: [.start], state: "waiting",
+      actions: [.openNamespace]),
+    Row(
+      says: "asks ztunnel to listen", events: [.start, .namespaceOpened], state: "listening",
+      actions: [.serve]),
+    Row(
+      says: "is redirected only when ztunnel listens",
+      events: [.start, .namespaceOpened, .listening], state: "listening", actions: [.redirect]),
+    Row(
+      says: "is not enrolled before the proof",
+      events: [.start, .namespaceOpened, .listening, .redirected], state: "proving",
+      actions: [.prove]),
+    Row(says: "is enrolled by the proof", events: toEnrolled, state: "enrolled", actions: []),
+    Row(
+      says: "fails without a namespace", events: [.start, .namespaceRefused(reason: "no")],
+      state: "failed", actions: []),
+    Row(
+      says: "is closed, still served, when the canary fails",
+      events: toEnrolled + [.disproven(reason: "no answer")], state: "closed", actions: []),
+    Row(
+      says: "is closed and served by nobody when something contradicts it",
+      events: toEnrolled + [.contradicted(reason: "other address")], state: "closed",
+      actions: [.unserve, .dropListeners]),
+    Row(
+      says: "stays enrolled while ztunnel is away", events: toEnrolled + [.tunnelLost],
+      state: "enrolled", actions: []),
+    Row(
+      says: "is given to the next ztunnel",
+      events: toEnrolled + [.tunnelLost, .tunnelConnected(serves: false)], state: "enrolled",
+      actions: [.serve]),
+    Row(
+      says: "is proven again with the next ztunnel's listeners",
+      events: toEnrolled + [.tunnelLost, .tunnelConnected(serves: false), .listening, .redirected],
+      state: "enrolled", actions: [.prove]),
+    Row(
+      says: "is looked at before a new ztunnel may act for it, when closed",
+      events: toEnrolled + [
+        .contradicted(reason: "x"), .tunnelLost, .tunnelConnected(serves: false),
+      ], state: "closed", actions: [.inspect]),
+    Row(
+      says: "is served again once everything agrees",
+      events: toEnrolled + [.contradicted(reason: "x"), .agreed], state: "closed",
+      actions: [.serve]),
+    Row(
+      says: "lets everything go when its namespace is gone", events: toEnrolled + [.namespaceGone],
+      state: "waiting", actions: [.unserve, .closeNamespace, .releaseRedirection]),
+    Row(
+      says: "is let go by ztunnel before its redirection", events: toEnrolled + [.release],
+      state: "releasing", actions: [.unserve]),
+    Row(
+      says: "is released when ztunnel holds nothing",
+      events: toEnrolled + [.release, .tunnelReleased],
+      state: "releasing", actions: [.releaseRedirection, .closeNamespace, .forget]),
+    Row(
+      says: "is released at once without a ztunnel", events: toEnrolled + [.tunnelLost, .release],
+      state: "enrolled", actions: [.releaseRedirection, .closeNamespace, .forget]),
+    Row(
+      says: "hears of no proof on its way out", events: toEnrolled + [.release, .proven],
+      state: "releasing", actions: []),
+  ]
+
+  @Test(arguments: rows) func `takes the steps in order`(row: Row) {
+    let (enrolment, actions) = after(row.events)
+    #expect(enrolment.state.name == row.state)
+    #expect(actions == row.actions)
+  }
+
+  @Test func `waits for a ztunnel that is not there yet`() {
+    var (enrolment, actions) = after([.start, .namespaceOpened], connected: false)
+    #expect(actions.isEmpty)
+    #expect(enrolment.state == .waiting(reason: "ztunnel is not connected"))
+    #expect(enrolment.on(.tunnelConnected(serves: false), at: seconds(1)) == [.serve])
+  }
+
+  @Test func `takes over what a living ztunnel already serves`() {
+    var (enrolment, _) = after([.start, .namespaceOpened], connected: false)
+    #expect(enrolment.on(.tunnelConnected(serves: true), at: seconds(0)).isEmpty)
+    #expect(enrolment.on(.listening, at: seconds(0)) == [.redirect])
+  }
+
+  @Test func `repeats the proof every thirty seconds`() {
+    var (enrolment, _) = after(toEnrolled)
+    #expect(enrolment.on(.tick, at: seconds(29)).isEmpty)
+    #expect(enrolment.on(.tick, at: seconds(30)) == [.prove])
+  }
+
+  @Test func `tries again two seconds after a failure`() {
+    var (enrolment, _) = after([.start, .namespaceRefused(reason: "no")])
+    #expect(enrolment.on(.tick, at: seconds(1)).isEmpty)
+    #expect(enrolment.on(.tick, at: seconds(2)) == [.openNamespace])
+  }
+
+  @Test func `says so when ztunnel does not listen`() {
+    var (enrolment, _) = after([.start, .namespaceOpened])
+    #expect(enrolment.on(.tick, at: seconds(5)).isEmpty)
+    #expect(enrolment.state.name == "failed")
+    #expect(enrolment.on(.tick, at: seconds(7)) == [.serve])
+  }
+
+  @Test func `does not wait for ever for a ztunnel that does not let go`() {
+    var (enrolment, _) = after(toEnrolled + [.release])
+    #expect(enrolment.on(.tick, at: seconds(1)).isEmpty)
+    #expect(
+      enrolment.on(.tick, at: seconds(2)) == [.releaseRedirection, .closeNamespace, .forget])
+  }
+
+  @Test func `may hold a certificate only while nothing contradicts it`() {
+    #expect(after(toEnrolled).0.mayHoldIdentity)
+    #expect(!after([.start]).0.mayHoldIdentity)
+    #expect(!after(toEnrolled + [.contradicted(reason: "x")]).0.mayHoldIdentity)
+    #expect(after(toEnrolled + [.disproven(reason: "x")]).0.mayHoldIdentity)
+    #expect(!after(toEnrolled + [.release]).0.mayHoldIdentity)
+  }
+}
+
+@Suite struct `Proof inputs` {
+  static func inputs(
+    inode: UInt64 = 7, objections: [String] = [], cgroup: String = "/pods/a"
+  ) -> ProofInputs {
+    ProofInputs(
+      pod: DesiredPod(
+        uid: "u", workloadUID: "w", namespace: "shop", name: "web",
+        networkNamespace: "/run/netns/x",
+        addresses: [], identity: SPIFFEID(trustDomain: "t", namespace: "s", serviceAccount: "a")),
+      namespaceInode: inode, nodeNamespaceInode: 1, titlesByNamespace: [9: "shop/api"],
+      objections: objections, processes: [PodProcess(processID: 5, cgroup: cgroup)],
+      ztunnelCgroup: "/skein/a/ztunnel")
+  }
+
+  @Test func `agree when nothing speaks against them`() {
+    #expect(contradiction(in: Self.inputs()) == nil)
+  }
+
+  @Test func `refuse the node's own namespace`() {
+    #expect(contradiction(in: Self.inputs(inode: 1)) == .nodeNamespace(path: "/run/netns/x"))
+  }
+
+  @Test func `refuse a namespace another pod has`() {
+    #expect(
+      contradiction(in: Self.inputs(inode: 9)) == .sharedNamespace(inode: 9, with: "shop/api"))
+  }
+
+  @Test func `refuse what the redirection objects to`() {
+    #expect(
+      contradiction(in: Self.inputs(objections: ["no address"]))
+        == .redirection(objections: ["no address"]))
+  }
+
+  @Test func `refuse a process whose packets would pass`() {
+    for cgroup in ["/skein/a/ztunnel", "/skein/a/ztunnel/child"] {
+      let process = PodProcess(processID: 5, cgroup: cgroup)
+      #expect(contradiction(in: Self.inputs(cgroup: cgroup)) == .processPasses(process))
+    }
+    #expect(contradiction(in: Self.inputs(cgroup: "/skein/a/ztunnel2")) == nil)
+  }
+
+  @Test func `run eight at a time, each pod once`() {
+    var queue = ProvingQueue()
+    for number in 0..<20 { queue.add("\(number % 10)") }
+    var started: [String] = []
+    while let uid = queue.next() { started.append(uid) }
+    #expect(started == (0..<8).map(String.init))
+    queue.add("0")
+    queue.finished("1")
+    #expect(queue.next() == "8")
+    queue.finished("0")
+    #expect(queue.next() == "9")
+    queue.finished("9")
+    #expect(queue.next() == "0")
+  }
+}

@@ -1,0 +1,123 @@
+import AgentProtocol
+import MeshModel
+import Testing
+
+@testable import NodeAgent
+
+let web = SPIFFEID(trustDomain: "cluster.local", namespace: "shop", serviceAccount: "web")
+let api = SPIFFEID(trustDomain: "cluster.local", namespace: "shop", serviceAccount: "api")
+
+func refusal(id: UInt64, _ cause: Refusal.Cause) -> Refusal {
+  Refusal(
+    id: id, direction: .inbound, at: WallTime(secondsSinceEpoch: 0), generation: 3,
+    sourceIdentity: web, destinationIdentity: api,
+    source: SocketAddress(ip: .v4(0x0a00_0001), port: 40_000),
+    destination: SocketAddress(ip: .v4(0x0a00_0002), port: 80), cause: cause)
+}
+
+@Suite struct `The ring of refusals` {
+  @Test func `tells the newest first and forgets the oldest`() {
+    var ring = RefusalRing(capacity: 3)
+    for id in 1...5 { ring.record(refusal(id: UInt64(id), .policy(.unknownWorkload))) }
+    #expect(ring.newestFirst.map(\.id) == [5, 4, 3])
+    #expect(ring.total == 5)
+  }
+
+  @Test func `is in order before it is full`() {
+    var ring = RefusalRing(capacity: 3)
+    for id in 1...2 { ring.record(refusal(id: UInt64(id), .policy(.unknownWorkload))) }
+    #expect(ring.newestFirst.map(\.id) == [2, 1])
+  }
+}
+
+@Suite struct `A refusal in status` {
+  @Test func `names policy, rule and a 16-digit id`() {
+    let key = PolicyKey(namespace: "shop", name: "deny")
+    let status = RefusalStatus(refusal(id: 0xab, .policy(.matched(policy: key, rule: 2))))
+    #expect(status.id == "00000000000000ab")
+    #expect(status.cause == "policy")
+    #expect(status.policy == "shop/deny")
+    #expect(status.rule == 2)
+    #expect(status.at == "1970-01-01T00:00:00.000Z")
+  }
+
+  @Test func `names the nearest allow and the field that missed`() {
+    let nearest = NearMiss(
+      policy: PolicyKey(namespace: "shop", name: "allow"), rule: 0, field: "principals",
+      expected: "x", actual: "y")
+    let status = RefusalStatus(refusal(id: 1, .policy(.noAllowMatched(nearest: nearest))))
+    #expect(status.nearest?.field == "principals")
+    #expect(status.policy == nil)
+    #expect(status.reason.contains("shop/allow"))
+  }
+
+  @Test func `keeps the other node's words`() {
+    let status = RefusalStatus(refusal(id: 1, .peer(status: 401, reason: "no")))
+    #expect(status.cause == "peer")
+    #expect(status.reason == "the other node answered 401: no")
+  }
+}
+
+@Suite struct `Log lines` {
+  static let line = LogLine(
+    level: "info", time: WallTime(secondsSinceEpoch: 1_767_322_645.678), scope: "access",
+    message: "two\nlines", fields: [("a", .text("x \"y\"\n\u{1}")), ("n", .unsigned(7))])
+
+  @Test func `stay one line of text`() {
+    #expect(
+      Self.line.rendered(as: .text)
+        == #"2026-01-02T02:57:25.678Z info access two lines a="x \"y\"\n\u0001" n=7"#)
+  }
+
+  @Test func `are JSON objects`() {
+    #expect(
+      Self.line.rendered(as: .json)
+        == #"{"level":"info","time":"2026-01-02T02:57:25.678Z","scope":"access","#
+        + #""message":"two\nlines","a":"x \"y\"\n\u0001","n":7}"#)
+  }
+
+  @Test func `count bytes from this side's own view`() {
+    var record = ConnectionRecord(
+      id: 5, direction: .outbound, source: SocketAddress(ip: .v4(1), port: 1),
+      opened: WallTime(secondsSinceEpoch: 0))
+    record.receivedBytes = 10
+    record.sentBytes = 20
+    let now = WallTime(secondsSinceEpoch: 0)
+    let outbound = LogLine(closed: record, index: MeshIndex(Model()), at: now)
+    record.direction = .inbound
+    let inbound = LogLine(closed: record, index: MeshIndex(Model()), at: now)
+    #expect(outbound.fields.first { $0.name == "bytes_sent" }?.value == .unsigned(10))
+    #expect(inbound.fields.first { $0.name == "bytes_sent" }?.value == .unsigned(20))
+  }
+
+  @Test func `show the tunnel's address and what CONNECT asked for`() {
+    var record = ConnectionRecord(
+      id: 5, direction: .outbound, source: SocketAddress(ip: .v4(1), port: 1),
+      opened: WallTime(secondsSinceEpoch: 0))
+    record.transport = .hbone
+    record.destination = SocketAddress(ip: .v4(0x0a00_0002), port: 80)
+    record.flag = .connect
+    let line = LogLine(
+      closed: record, index: MeshIndex(Model()), at: WallTime(secondsSinceEpoch: 0))
+    #expect(line.fields.first { $0.name == "dst.addr" }?.value == .text("10.0.0.2:15008"))
+    #expect(line.fields.first { $0.name == "dst.hbone_addr" }?.value == .text("10.0.0.2:80"))
+    #expect(line.level == "error")
+  }
+}
+
+@Suite struct `Times as text` {
+  @Test(arguments: [
+    (0.0, "1970-01-01T00:00:00.000Z"), (951_782_400, "2000-02-29T00:00:00.000Z"),
+    (1_735_689_599.999, "2024-12-31T23:59:59.999Z"), (-1, "1969-12-31T23:59:59.000Z"),
+    (Double.infinity, "unknown"),
+  ]) func `are RFC 3339 in UTC`(seconds: Double, text: String) {
+    #expect(WallTime(secondsSinceEpoch: seconds).timestamp == text)
+  }
+
+  @Test(arguments: [
+    (Duration.milliseconds(850), "850ms"), (.seconds(12), "12s"), (.seconds(185), "3m05s"),
+    (.seconds(15_120), "4h12m"), (.seconds(183_600), "2d03h"),
+  ]) func `are short for people`(duration: Duration, text: String) {
+    #expect(duration.brief == text)
+  }
+}

@@ -1,0 +1,144 @@
+import AgentProtocol
+import MeshModel
+import Testing
+
+@testable import NodeAgent
+
+private func report() -> StatusReport {
+  var report = StatusReport(
+    node: NodeStatus(
+      name: "a", version: "1", trustDomain: "cluster.local", clusterDomain: "cluster.local",
+      processID: 7, startedAt: "2026-01-01T00:00:00.000Z", uptimeSeconds: 65,
+      configDirectory: "/m", stateDirectory: "/s", isDraining: false, isHealthy: true,
+      problems: []),
+    redirect: RedirectStatus(
+      attachment: "tcx", pinDirectory: "/p", enrolledPods: 1, isProbeBypassActive: false,
+      probeCgroup: nil),
+    ztunnel: ZTunnelStatus(
+      state: "running", processID: 8, cgroup: "/c", isConnected: true, isAdopted: false,
+      restarts: 0, lastExit: nil),
+    model: ModelStatus(
+      generation: 2, enforcedGeneration: 2, timeToEnforceMilliseconds: 3, changedAt: nil,
+      workloads: 1, services: 0, policies: 0, isStale: false, errors: 0, refused: 0, warnings: 0,
+      diagnostics: [], rejection: nil))
+  report.pods = [
+    pod("web", state: "enrolled"),
+    pod("api-long-name", state: "closed", reason: "the IPv4 canary failed"),
+  ]
+  return report
+}
+
+private func pod(_ name: String, state: String, reason: String? = nil) -> PodStatus {
+  PodStatus(
+    namespace: "shop", name: name, uid: name, workloadUID: name, identity: "spiffe://t",
+    addresses: ["10.0.0.1", "fd00::1"], netns: "/run/netns/x", netnsInode: 1, state: state,
+    reason: reason,
+    proof: ProofStatus(
+      provenAt: "T", checkedAt: "T", canaryIPv4: "passed", canaryIPv6: "not needed", netnsInode: 1,
+      netnsCookie: 2, cgroups: ["/"], addresses: [], failures: 0), counters: [:])
+}
+
+@Suite struct `Status for people` {
+  @Test func `aligns the columns of pods and tells why one is closed`() {
+    #expect(
+      report().text(section: .pods, colours: false) == """
+        NAMESPACE  POD            STATE     ADDRESSES         IDENTITY    CANARY V4  CANARY V6   PROVEN AT
+        shop       web            enrolled  10.0.0.1,fd00::1  spiffe://t  passed     not needed  T
+        shop       api-long-name  closed    10.0.0.1,fd00::1  spiffe://t  passed     not needed  T
+        shop/api-long-name: the IPv4 canary failed
+
+        """)
+  }
+
+  @Test func `shows names and values of the node`() {
+    #expect(
+      report().text(section: .node, colours: false) == """
+        name          a
+        health        healthy
+        version       1
+        trust domain  cluster.local
+        process       7
+        up            1m05s
+        manifests     /m
+        state         /s
+
+        """)
+  }
+
+  @Test func `colours only where asked, without moving columns`() {
+    let plain = report().text(section: .pods, colours: false)
+    let coloured = report().text(section: .pods, colours: true)
+    #expect(!plain.contains("\u{1B}"))
+    #expect(coloured.contains("\u{1B}[32menrolled\u{1B}[0m  "))
+    var stripped = coloured
+    for escape in ["\u{1B}[32m", "\u{1B}[31m", "\u{1B}[33m", "\u{1B}[0m"] {
+      stripped.replace(escape, with: "")
+    }
+    #expect(stripped == plain)
+  }
+
+  @Test func `has every section under its name`() {
+    let text = report().text(section: nil, colours: false)
+    for section in StatusSection.allCases { #expect(text.contains(section.rawValue.uppercased())) }
+  }
+
+  @Test func `tells one refusal of two records once`() {
+    var report = report()
+    let record = RefusalStatus(refusal(id: 9, .policy(.unknownWorkload)))
+    report.refusals = [record, record]
+    let lines = report.text(section: .refusals, colours: false).split(separator: "\n")
+    #expect(lines.count == 4)
+    #expect(lines.last == "0000000000000009: the destination workload is not known here")
+  }
+
+  @Test(arguments: [
+    (UInt64(812), "812 B"), (4_404_020, "4.2 MiB"), (1_024, "1.0 KiB"), (1 << 40, "1.0 TiB"),
+  ]) func `writes bytes with a unit`(bytes: UInt64, text: String) {
+    #expect(byteText(bytes) == text)
+  }
+}
+
+@Suite struct `Status for programs` {
+  @Test func `is the same after JSON and back`() throws {
+    let report = report()
+    #expect(try decoded(StatusReport.self, from: jsonBytes(of: report)) == report)
+  }
+
+  @Test func `has the promised objects`() throws {
+    let text = try report().json(section: nil)
+    for key in [
+      "node", "redirect", "ztunnel", "model", "pods", "certificates", "connections", "tunnels",
+      "refusals",
+    ] {
+      #expect(text.contains("\n  \"\(key)\" : "))
+    }
+  }
+
+  @Test func `gives one section alone as its own value`() throws {
+    #expect(try report().json(section: .pods).hasPrefix("["))
+    #expect(try report().json(section: .node).contains("\"isHealthy\" : true"))
+  }
+}
+
+@Suite struct `Health` {
+  @Test func `is good when nothing is wrong, and pods outside the mesh are not wrong`() {
+    let report = report()
+    let outside = pod("x", state: "notEnrolled", reason: "opted out")
+    #expect(
+      healthProblems(
+        ztunnel: report.ztunnel, model: report.model,
+        pods: [pod("web", state: "enrolled"), outside], authority: nil
+      ).isEmpty)
+  }
+
+  @Test func `names each thing that is wrong`() {
+    var report = report()
+    report.ztunnel.isConnected = false
+    report.model.isStale = true
+    report.model.rejection = "generation 3: no"
+    let problems = healthProblems(
+      ztunnel: report.ztunnel, model: report.model, pods: report.pods, authority: "expired")
+    #expect(problems.count == 5)
+    #expect(problems.last == "pod shop/api-long-name is closed: the IPv4 canary failed")
+  }
+}
