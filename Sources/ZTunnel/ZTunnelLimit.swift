@@ -17,6 +17,9 @@ enum ZTunnelLimit {
   /// Wait for a certificate of our own, or for the workload's record.
   static let identityWait = Duration.seconds(5)
 
+  /// Times one connection goes back to the same endpoint because its tunnel connection broke.
+  static let redials = 2
+
   // MARK: Tunnel connections
 
   /// A pooled tunnel connection without streams closes after this.
@@ -37,8 +40,8 @@ enum ZTunnelLimit {
   /// A tunnel connection's plaintext and ciphertext waiting for the socket, beyond which
   /// applications are not read; also what one flush tries to write.
   static let backlogBytes = 256 * 1_024
-  /// Bytes of one read from an application.
-  static let readBytes = 64 * 1_024
+  /// Bytes of one read from an application: with its frame header a quarter of a flush.
+  static let readBytes = 64 * 1_024 - 9
   /// Bytes of one read of ciphertext.
   static let cipherReadBytes = 128 * 1_024
   /// Plaintext parsed at once.

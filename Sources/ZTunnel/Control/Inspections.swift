@@ -62,7 +62,8 @@ extension Control {
     summary.silentWorkers = UInt32(clamping: pending.silent.count)
     summary.droppedRecords = link.droppedRecords
     summary.isDraining = ending != nil
-    for case .counts(let connections, let tunnels) in pending.parts {
+    for case .counts(let connections, let tunnels, let dropped) in pending.parts {
+      summary.droppedRecords += dropped
       summary.liveConnections += connections
       summary.tunnelConnections += tunnels
     }

@@ -165,7 +165,7 @@ final class InboundSetup: Setup {
 
   override func streamWasReset(_ code: ErrorCode) { leave() }
 
-  override func tunnelFailed(_ flag: ResponseFlag, _ reason: String) { leave() }
+  override func tunnelFailed(_ failure: TunnelFailure) { leave() }
 
   private func fail(_ reason: String) {
     worker.failedInbound(facts, source: tunnel.peer, target, .hbone, reason, in: tunnel.pod)

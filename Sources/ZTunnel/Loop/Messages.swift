@@ -61,7 +61,7 @@ enum WorkerReport: Sendable {
 
 /// One worker's part of an inspection.
 enum WorkerInspection: Sendable {
-  case counts(connections: UInt64, tunnels: UInt64)
+  case counts(connections: UInt64, tunnels: UInt64, droppedRecords: UInt64)
   case connections([ConnectionRecord])
   case tunnels([TunnelRecord])
   case metrics([MetricSample])

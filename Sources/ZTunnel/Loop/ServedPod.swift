@@ -7,6 +7,8 @@ import Synchronization
 final class ServedPod {
   let shared: PodNamespace
   var listeners: [ListenerHandler] = []
+  /// Connections wait in the kernel until the model knows the pod, rather than be refused.
+  var isListening = false
   /// Our tunnel connections from this pod.
   var pools: [TunnelKey: PooledTunnels] = [:]
   var isRemoved = false

@@ -24,6 +24,7 @@ extension Worker {
 
   private func replaceModel(_ mesh: MeshIndex, _ scope: PolicyScope) {
     self.mesh = mesh
+    for pod in pods.values { listenIfKnown(pod) }
     rejudge(scope)
     endStaleTunnels()
     wakeWaiting()
@@ -91,16 +92,24 @@ extension Worker {
     pods[pod.uid] = pod
     podsByWorkload[pod.workloadUID] = pod
     localWorkloads.insert(pod.workloadUID)
-    for socket in sockets { listen(socket, for: pod) }
+    for socket in sockets {
+      pod.listeners.append(ListenerHandler(socket, of: pod, worker: self))
+    }
+    listenIfKnown(pod)
     wakeWaiting()
   }
 
-  private func listen(_ socket: ListenerSocket, for pod: ServedPod) {
-    guard drain == nil else { return }
-    let listener = ListenerHandler(socket, of: pod, worker: self)
+  private func listenIfKnown(_ pod: ServedPod) {
+    guard !pod.isListening, drain == nil, mesh.workload(uid: pod.workloadUID) != nil else {
+      return
+    }
+    pod.isListening = true
+    for listener in pod.listeners { start(listener, of: pod) }
+  }
+
+  private func start(_ listener: ListenerHandler, of pod: ServedPod) {
     do throws(LinuxError) {
       try listener.start()
-      pod.listeners.append(listener)
     } catch {
       tellControl(
         .message(.podFailed(uid: pod.uid, reason: "a listener cannot be watched: \(error)")))
@@ -111,7 +120,9 @@ extension Worker {
     guard let pod = pods[socket.podUID] else { return }
     for old in pod.listeners where old.listener.kind == socket.kind { old.stop() }
     pod.listeners.removeAll { $0.listener.kind == socket.kind }
-    listen(socket, for: pod)
+    let listener = ListenerHandler(socket, of: pod, worker: self)
+    pod.listeners.append(listener)
+    if pod.isListening, drain == nil { start(listener, of: pod) }
   }
 
   /// Closes everything that keeps the pod's namespace alive.
@@ -153,7 +164,7 @@ extension Worker {
       drain.cut += UInt32(clamping: connections.count)
       cutEverything()
     }
-    if connections.isEmpty {
+    if applicationSockets == 0 {
       drain.isReported = true
       for tunnel in Array(tunnels.values) { tunnel.startDraining() }
       tellControl(.drained(worker: number, cut: drain.cut))
@@ -171,7 +182,9 @@ extension Worker {
       case .tunnels: .tunnels(tunnels.values.prefix(most).map(\.record))
       case .metrics: .metrics(labels.samples)
       case .summary, .certificates:
-        .counts(connections: UInt64(connections.count), tunnels: UInt64(tunnels.count))
+        .counts(
+          connections: UInt64(connections.count), tunnels: UInt64(tunnels.count),
+          droppedRecords: droppedReports)
       }
     tellControl(.inspected(request: request, worker: number, part))
   }

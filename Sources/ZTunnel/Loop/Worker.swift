@@ -44,6 +44,8 @@ final class Worker {
 
   var connections: [UInt64: Connection] = [:]
   var tunnels: [UInt64: Tunnel] = [:]
+  /// Open, set up or being set up.
+  var applicationSockets = 0
   var labels = LabelTable()
   /// Outbound connections that wait for the model or for an identity.
   var waiting: [OutboundSetup] = []

@@ -25,6 +25,7 @@ final class OutboundSetup: Setup {
   private var step = Step.waiting(reason: "")
   private var hops: [Hop] = []
   private var nextHop = 0
+  private var redials = 0
   private(set) var service: ServiceKey?
   /// Why the last candidate failed, for the record when none is left.
   private var failure: (flag: ResponseFlag, reason: String) = (.none, "")
@@ -76,12 +77,9 @@ final class OutboundSetup: Setup {
   /// The model or an identity arrived: try again what waited for it.
   func wake() {
     guard case .waiting = step else { return }
-    if hops.isEmpty {
-      begin()
-    } else {
-      nextHop = max(nextHop - 1, 0)
-      tryNext()
-    }
+    // Planned anew: what was true when it began to wait may have changed.
+    (hops, nextHop, service) = ([], 0, nil)
+    begin()
   }
 
   private func wait(for reason: String) {
@@ -266,12 +264,21 @@ final class OutboundSetup: Setup {
 
   override func streamWasReset(_ code: ErrorCode) {
     guard case .waitingForAnswer(let tunnel, _, _) = step else { return }
-    failed(.connect, "\(tunnel.peer) reset the CONNECT (\(code))")
+    // Refused means never looked at: the far ztunnel was about to end this connection.
+    tunnelFailed(
+      TunnelFailure(
+        flag: .connect, reason: "\(tunnel.peer) reset the CONNECT (\(code))",
+        isTransportLoss: code == .refusedStream))
   }
 
-  override func tunnelFailed(_ flag: ResponseFlag, _ reason: String) {
+  override func tunnelFailed(_ failure: TunnelFailure) {
     switch step {
-    case .waitingForTunnel, .waitingForAnswer: failed(flag, reason)
+    case .waitingForTunnel, .waitingForAnswer:
+      if failure.isTransportLoss, redials < ZTunnelLimit.redials {
+        redials += 1
+        nextHop -= 1
+      }
+      failed(failure.flag, failure.reason)
     case .waiting, .dialing, .over: return
     }
   }

@@ -58,6 +58,7 @@ final class AppSocket: Handler {
     guard let number = socket?.number else { return }
     try worker.watch(
       self, number, [.readable, .writable, .peerClosed, .edgeTriggered])
+    worker.applicationSockets += 1
   }
 
   var hasPending: Bool {
@@ -141,6 +142,7 @@ extension AppSocket {
   /// Closes this side alone and completes its record.
   func close(withReset: Bool, flag: ResponseFlag = .none, reason: String = "") {
     guard !isClosed else { return }
+    if token != 0 { worker.applicationSockets -= 1 }
     worker.bury(self)
     link = .none
     setup = nil

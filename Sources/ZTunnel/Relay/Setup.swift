@@ -16,5 +16,13 @@ class Setup {
   /// The stream it opened or serves is over.
   func streamWasReset(_ code: ErrorCode) {}
   /// The tunnel connection it waits for or uses is gone.
-  func tunnelFailed(_ flag: ResponseFlag, _ reason: String) {}
+  func tunnelFailed(_ failure: TunnelFailure) {}
+}
+
+/// Why a tunnel connection ended.
+struct TunnelFailure {
+  var flag: ResponseFlag
+  var reason: String
+  /// The transport broke, as when the other ztunnel was restarted: a fresh dial may well work.
+  var isTransportLoss = false
 }

@@ -81,8 +81,9 @@ extension Tunnel {
   }
 
   /// Ends the connection and everything on it.
-  func fail(_ flag: ResponseFlag, _ reason: String) {
+  func fail(_ flag: ResponseFlag, _ reason: String, isTransportLoss: Bool = false) {
     guard !isClosed else { return }
+    let failure = TunnelFailure(flag: flag, reason: reason, isTransportLoss: isTransportLoss)
     let wasHandshaking = state != .open && state != .draining
     worker.bury(self)
     worker.tunnels[id] = nil
@@ -92,14 +93,14 @@ extension Tunnel {
     parked = []
     for socket in carried.values {
       if let setup = socket.setup {
-        setup.tunnelFailed(flag, reason)
+        setup.tunnelFailed(failure)
       } else {
         socket.link = .none
         socket.close(withReset: true, flag: flag, reason: "the tunnel ended: \(reason)")
       }
     }
     switch purpose {
-    case .client(let key): worker.tunnelIsDown(self, key, flag, reason)
+    case .client(let key): worker.tunnelIsDown(self, key, failure)
     case .server(let listener, _):
       if wasHandshaking {
         listener.handshakeEnded()

@@ -25,14 +25,16 @@ extension Tunnel {
       case .wouldBlock:
         isReadable = false
       case .reset(let errno):
-        fail(state == .handshaking ? .tlsFailure : .connect, "the peer reset (errno \(errno))")
+        fail(
+          state == .handshaking ? .tlsFailure : .connect, "the peer reset (errno \(errno))",
+          isTransportLoss: true)
       }
     }
   }
 
   private func ended() {
     let reason = tls?.transportEnded().map(String.init(describing:)) ?? "closed by the peer"
-    fail(state == .handshaking ? .tlsFailure : .connect, reason)
+    fail(state == .handshaking ? .tlsFailure : .connect, reason, isTransportLoss: true)
   }
 
   /// Opens all records at hand; what they hold is handled batch by batch.
@@ -56,7 +58,7 @@ extension Tunnel {
         return
       case .closed:
         keepLeftover(from: 0)
-        fail(.connect, "closed by the peer")
+        fail(.connect, "closed by the peer", isTransportLoss: true)
       case .failed(let failure):
         worker.plain.removeAll()
         flush()

@@ -39,7 +39,7 @@ extension Tunnel {
       case .wouldBlock: isWritable = false
       case .failed(let errno):
         cipherOut.removeAll()
-        fail(.connect, "the peer is gone (errno \(errno))")
+        fail(.connect, "the peer is gone (errno \(errno))", isTransportLoss: true)
       }
     }
   }

@@ -29,7 +29,8 @@ extension Worker {
   /// Finds or dials a tunnel connection and opens the set-up's stream on it, now or later.
   func openStream(for setup: OutboundSetup, _ key: TunnelKey) {
     guard let pod = pods[key.podUID] else {
-      setup.tunnelFailed(.connect, "the pod is being removed")
+      setup.tunnelFailed(
+        TunnelFailure(flag: .connect, reason: "the pod is being removed"))
       return
     }
     var pool = pod.pools[key] ?? PooledTunnels()
@@ -39,7 +40,9 @@ extension Worker {
     }
     guard pool.waiting.count < ZTunnelLimit.waitingPerKey else {
       setup.tunnelFailed(
-        .connect, "\(pool.waiting.count) connections already wait for a tunnel to \(key.address)")
+        TunnelFailure(
+          flag: .connect,
+          reason: "\(pool.waiting.count) connections wait for a tunnel to \(key.address) already"))
       return
     }
     pool.waiting.append(setup)
@@ -72,7 +75,8 @@ extension Worker {
       let waiting = pool.waiting
       pool.dialing?.abandon()
       pod.pools[key] = nil
-      for setup in waiting { setup.tunnelFailed(.connect, "\(error)") }
+      let failure = TunnelFailure(flag: .connect, reason: "\(error)")
+      for setup in waiting { setup.tunnelFailed(failure) }
     }
   }
 
@@ -104,7 +108,7 @@ extension Worker {
   }
 
   /// Those that waited for it fail over; those that come later dial anew.
-  func tunnelIsDown(_ tunnel: Tunnel, _ key: TunnelKey, _ flag: ResponseFlag, _ reason: String) {
+  func tunnelIsDown(_ tunnel: Tunnel, _ key: TunnelKey, _ failure: TunnelFailure) {
     guard var pool = tunnel.pod.pools[key] else { return }
     pool.up.removeAll { $0 === tunnel }
     var failed: [OutboundSetup] = []
@@ -114,7 +118,7 @@ extension Worker {
       pool.waiting = []
     }
     tunnel.pod.pools[key] = pool.isEmpty ? nil : pool
-    for setup in failed { setup.tunnelFailed(flag, reason) }
+    for setup in failed { setup.tunnelFailed(failure) }
     dialIfNeeded(tunnel.pod, key)
   }
 }

@@ -36,7 +36,9 @@ final class TestAgent {
   /// The product beside the tests that run.
   private static var executable: String {
     let parts = #filePath.split(separator: "/").dropLast(4)
-    return "/" + parts.joined(separator: "/") + "/.build/debug/ZTunnel"
+    let directory = "/" + parts.joined(separator: "/") + "/.build/debug"
+    let product = "\(directory)/ztunnel"
+    return File.exists(product) ? product : "\(directory)/ZTunnel"
   }
 
   deinit {
