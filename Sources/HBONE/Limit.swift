@@ -1,7 +1,7 @@
 /// Every bound a peer can run into, in one place, with the class of attack it answers.
 ///
 /// The bursts are far above what Envoy, ztunnel, nghttp2 and Go peers do; pings every 10 s, one
-/// WINDOW_UPDATE per DATA frame or a million one-byte messages never come near them.
+/// WINDOW_UPDATE per DATA frame or one-byte messages at 200 000 a second never come near them.
 public enum Limit {
   // MARK: Memory
 
@@ -61,7 +61,7 @@ public enum Limit {
   public static let emptyFrames = Rate(burst: 1_000, perSecond: 100)
   /// DATA of fewer than `tinyFrameBytes`: a rate no honest sender reaches, since it would send
   /// what piles up in one frame.
-  public static let tinyFrames = Rate(burst: 1_000_000, perSecond: 500_000)
+  public static let tinyFrames = Rate(burst: 200_000, perSecond: 500_000)
   public static let tinyFrameBytes = 16
   /// PRIORITY, frames of unknown type, informational answers; resource loops (CVE-2019-9513).
   public static let ignoredFrames = Rate(burst: 1_000, perSecond: 100)

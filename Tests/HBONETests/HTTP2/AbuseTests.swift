@@ -135,7 +135,7 @@ private let attacks: [Attack] = [
     _ = try machine.feed(.connect(1))
     let batch = (0..<1_000).flatMap { _ in Frame.data(1, 1).bytes }
     #expect(throws: ConnectionError.abuse(.tinyFrameFlood)) {
-      for _ in 0..<1_001 {
+      for _ in 0..<201 {
         _ = try machine.feed(batch)
         machine.connection.consumed(StreamID(1), count: 1_000)
         _ = machine.output()
@@ -187,11 +187,11 @@ private let attacks: [Attack] = [
     }
   }
 
-  @Test func `a million one-byte messages at 200 000 a second`() throws {
+  @Test func `300 000 one-byte messages at 200 000 a second`() throws {
     let machine = try Machine.greeted(.server)
     _ = try machine.feed(.connect(1))
     let batch = (0..<1_000).flatMap { _ in Frame.data(1, 1).bytes }
-    for _ in 0..<1_000 {
+    for _ in 0..<300 {
       machine.now = machine.now + .milliseconds(5)
       _ = try machine.feed(batch)
       machine.connection.consumed(StreamID(1), count: 1_000)
@@ -201,7 +201,7 @@ private let attacks: [Attack] = [
   @Test func `two window updates for every DATA frame it gets`() throws {
     let machine = try Machine.greeted(.client)
     let stream = try machine.openTunnel()
-    for _ in 0..<100_000 {
+    for _ in 0..<20_000 {
       _ = machine.connection.writeDataHeader(stream, count: 100, endStream: false)
       _ = try machine.feed(.windowUpdate(1, 100), .windowUpdate(0, 100))
     }
@@ -209,7 +209,7 @@ private let attacks: [Attack] = [
 
   @Test func `five thousand tunnels a second that the client cancels after use`() throws {
     let machine = try Machine.greeted(.server)
-    for number in 0..<50_000 {
+    for number in 0..<20_000 {
       machine.now = machine.now + .microseconds(200)
       let id = stream(number)
       _ = try machine.feed(.connect(id))
