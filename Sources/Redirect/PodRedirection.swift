@@ -4,7 +4,7 @@ public import MeshModel
 public struct PodRedirection: Hashable, Sendable {
   /// The pod's UID; names its pins.
   public var uid: String
-  /// The addresses the model gives the pod. Each must be on one of its interfaces.
+  /// The addresses the model gives the pod, each on one of its interfaces.
   public var addresses: [IPAddress]
   /// Kept in the pins, so that `uninstall` finds the namespace again; nil when it has no path.
   public var namespacePath: String?

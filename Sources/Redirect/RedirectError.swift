@@ -19,6 +19,8 @@ public indirect enum RedirectError: Error, Hashable, Sendable {
   case notEnrolled(uid: String)
   /// The pins belong to another namespace than the one given: release the pod first.
   case otherNamespace(uid: String, pinned: UInt64, given: UInt64)
+  /// The namespace is the node agent's own: capture would take the whole node.
+  case ownNamespace(uid: String)
   /// The model gives the pod an address that none of its interfaces has.
   case addressMissing(uid: String, address: String)
   case tooMany(what: String, count: Int, limit: Int)
@@ -50,6 +52,8 @@ extension RedirectError: CustomStringConvertible {
       "pod \(uid) is not enrolled on this node"
     case .otherNamespace(let uid, let pinned, let given):
       "pod \(uid) is enrolled in namespace \(pinned), not \(given): release it first"
+    case .ownNamespace(let uid):
+      "pod \(uid) is in the node's own network namespace (hostNetwork), which is never enrolled"
     case .addressMissing(let uid, let address):
       "pod \(uid): \(address) is on none of its interfaces; compare status.podIPs with `ip address`"
     case .tooMany(let what, let count, let limit):

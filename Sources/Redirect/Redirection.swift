@@ -37,6 +37,7 @@ public struct Redirection: ~Copyable, Sendable {
   ) throws(RedirectError) {
     let pins = try directory.pod(pod.uid)
     let identity = try NamespaceIdentity(of: namespace)
+    guard try identity != NamespaceIdentity.own() else { throw .ownNamespace(uid: pod.uid) }
     let number = namespace.number
     try inside(namespace) { () throws(RedirectError) in
       let network = try PodNamespace()
@@ -83,7 +84,7 @@ public struct Redirection: ~Copyable, Sendable {
     }
   }
 
-  /// Takes the redirection away; the pod's traffic is its own again. Nothing happens when there is none.
+  /// Takes the redirection away, if there is one; the pod's traffic is its own again.
   public borrowing func release(
     _ uid: String, namespace: borrowing NetworkNamespace
   ) throws(RedirectError) {
@@ -98,8 +99,10 @@ public struct Redirection: ~Copyable, Sendable {
     }
   }
 
-  /// The same for a caller without the namespace: it is sought by the path in the pins, by name and
-  /// by process. When it is gone, only the pins are left to remove.
+  /// The same for a caller without the namespace.
+  ///
+  /// It is sought by the path in the pins, by name and by process. When it is gone, only the pins are
+  /// left to remove.
   public borrowing func release(_ uid: String) throws(RedirectError) {
     guard let kernel = try remainingKernel(of: uid) else { return }
     let facts = try kernel.facts()

@@ -40,8 +40,11 @@ public struct RedirectionEvidence: Hashable, Sendable {
   /// What disagrees, each in words; empty when capture is in place.
   public var objections: [String] {
     var objections: [String] = []
-    if namespaceInode != pinnedInode || namespaceCookie != pinnedCookie {
+    if namespaceInode != pinnedInode {
       objections.append("the namespace is \(namespaceInode), the pins are for \(pinnedInode)")
+    } else if namespaceCookie != pinnedCookie {
+      objections.append(
+        "namespace \(namespaceInode) was made anew: cookie \(namespaceCookie), not \(pinnedCookie)")
     }
     if lookupInode != namespaceInode {
       objections.append("the lookup program hangs on namespace \(lookupInode)")

@@ -1,6 +1,8 @@
 import Linux
 
-/// A capability the node agent uses, by its bit in `CapEff`. Source: linux/capability.h.
+/// A capability the node agent uses, by its bit in `CapEff`.
+///
+/// Source: linux/capability.h.
 enum Capability: Int, CaseIterable {
   case netAdmin = 12
   case sysPtrace = 19

@@ -155,7 +155,7 @@ enum FeatureProbe {
 
   private static let exit = instruction(code: 0x95)
   private static let accept = [moveImmediate(0), exit]
-  /// r0 = context->ingress_ifindex; r0 = 1 (SK_PASS)
+  /// Reads `ingress_ifindex` and passes.
   private static let readsIngressInterface = [
     instruction(code: 0x61, source: 1, offset: Int16(cbpf_ingress_interface_offset())),
     moveImmediate(1), exit,

@@ -50,7 +50,7 @@ enum EmbeddedObject: CaseIterable {
     self.kind = kind
   }
 
-  /// Loads only the named programs. A map named in `reusing` is used instead of a new one.
+  /// Loads only the named programs; a map named in `reusing` is used instead of a new one.
   static func load(
     _ kind: EmbeddedObject, programs: Set<String>, reusing maps: [(name: String, number: CInt)]
   ) throws(RedirectError) -> LoadedObject {

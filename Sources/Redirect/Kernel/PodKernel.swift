@@ -23,7 +23,7 @@ struct PodKernel: ~Copyable {
       counters: try BPFSystem.open(pins.counters), factsMap: BPFMap("facts", facts))
   }
 
-  /// Loads and pins everything; nothing is attached. The facts come last, as the sign of a whole set.
+  /// Loads and pins everything, the facts last as the sign of a whole set; nothing is attached.
   static func make(
     _ pins: PodPins, facts: StoredFacts, shared: borrowing SharedMaps
   ) throws(RedirectError) -> PodKernel {
@@ -98,7 +98,7 @@ struct PodKernel: ~Copyable {
     }
   }
 
-  /// Which slots hold a listener. A sockmap gives a socket's cookie back, and forgets closed ones.
+  /// Which slots hold a listener: a sockmap tells sockets' cookies, and forgets closed ones.
   func filledSlots() throws(RedirectError) -> [Bool] {
     var filled: [Bool] = []
     for slot in 0..<UInt32(REDIRECT_LISTENERS.rawValue) {

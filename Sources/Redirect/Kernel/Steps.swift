@@ -102,6 +102,19 @@ struct NamespaceIdentity: Hashable {
   /// 0 before Linux 5.14, which had no SO_NETNS_COOKIE.
   var cookie: UInt64
 
+  /// The calling thread's.
+  static func own() throws(RedirectError) -> NamespaceIdentity {
+    try NamespaceIdentity(of: try current())
+  }
+
+  private static func current() throws(RedirectError) -> NetworkNamespace {
+    do throws(LinuxError) {
+      return try NetworkNamespace.current()
+    } catch {
+      throw .namespace(step: "open the node's own namespace", error)
+    }
+  }
+
   init(of namespace: borrowing NetworkNamespace) throws(RedirectError) {
     do throws(LinuxError) {
       inode = try namespace.inode()

@@ -2,7 +2,7 @@ import CBPF
 
 /// What a pod's pinned `facts` say, in Swift's terms.
 struct StoredFacts: Hashable, Sendable {
-  /// An interface with our clsact filter. tcx links tell theirs themselves.
+  /// An interface with our clsact filter; tcx links tell theirs themselves.
   struct FilteredInterface: Hashable, Sendable {
     var index: UInt32
     /// Whether the qdisc is ours to remove.

@@ -65,7 +65,7 @@ struct CurrentRedirection: Hashable, Sendable {
   var isComplete = false
 }
 
-/// One step. Each is safe if the next never happens.
+/// One step, safe if the next never happens.
 enum RedirectionChange: Hashable, Sendable {
   case makeObjects
   /// Loads this build's programs beside the old maps and puts them in the old ones' place.

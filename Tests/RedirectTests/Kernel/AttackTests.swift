@@ -143,7 +143,8 @@ extension Kernel {
       let town = try #require(Town.current)
       let before = try town.redirection.counters(of: Town.uid)
       let program = try Program(
-        "attack.py", ["udp", town.pod.address(family), town.peer.address(family), "53", "50000", "eth0"],
+        "attack.py",
+        ["udp", town.pod.address(family), town.peer.address(family), "53", "50000", "eth0"],
         in: town.pod.namespace, group: town.groups.pod)
       #expect(try program.line().sent == true)
       let after = try town.redirection.counters(of: Town.uid)
@@ -155,7 +156,8 @@ extension Kernel {
     func `echo requests are answered`(family: Family) throws {
       let town = try #require(Town.current)
       let program = try Program(
-        "attack.py", ["echo", town.pod.address(family), town.peer.address(family), "0", "0", "eth0"],
+        "attack.py",
+        ["echo", town.pod.address(family), town.peer.address(family), "0", "0", "eth0"],
         in: town.pod.namespace, group: town.groups.pod)
       #expect(try program.line().sent == true)
     }

@@ -66,7 +66,8 @@ extension Kernel {
     }
 
     /// The first rows of the table: what each step of an enrolment is for.
-    @Test func `only with the rule: else the application is not reached, and nothing leaks`() throws {
+    @Test func `only with the rule: else the application is not reached, and nothing leaks`() throws
+    {
       try withTown { town in
         let standIn = try town.enrol()
         try town.shell("ip rule del pref 100; ip -6 rule del pref 100", in: town.pod.namespace)

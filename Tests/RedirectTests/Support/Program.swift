@@ -71,7 +71,8 @@ final class Program: Sendable {
   ) throws {
     let folder = #filePath.split(separator: "/").dropLast(2).reduce("") { "\($0)/\($1)" }
     try self.init(
-      path: "/usr/bin/python3", ["-u", "-I", "-S", "\(folder)/Programs/\(file)"] + arguments, in: namespace,
+      path: "/usr/bin/python3", ["-u", "-I", "-S", "\(folder)/Programs/\(file)"] + arguments,
+      in: namespace,
       group: group, control: control)
   }
 
@@ -167,7 +168,8 @@ final class Program: Sendable {
 /// Whether the descriptor became readable in time.
 func poll(number: CInt, timeout: Duration) -> Bool {
   var watched = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
-  let milliseconds = timeout.components.seconds * 1_000
+  let milliseconds =
+    timeout.components.seconds * 1_000
     + timeout.components.attoseconds / 1_000_000_000_000_000
   return unsafe Glibc.poll(&watched, 1, CInt(max(milliseconds, 1))) > 0
 }

@@ -13,6 +13,11 @@ struct House: ~Copyable, Sendable {
 
   var path: String { "/proc/\(CurrentProcess.id)/fd/\(namespace.number)" }
 
+  /// A fresh namespace that has taken over these addresses.
+  static func nested(_ v4: IPAddress, _ v6: IPAddress) throws -> House {
+    House(namespace: try NetworkNamespace.make(), v4: v4, v6: v6)
+  }
+
   func address(_ family: Family) -> String { family == .v4 ? "\(v4)" : "\(v6)" }
 }
 
