@@ -44,7 +44,7 @@ enum Limit {
   /// How long ztunnel may take beyond the drain time to say it is drained.
   static let drainGrace: Duration = .seconds(2)
   /// Messages waiting to be written to ztunnel; a ztunnel that reads none is cut off.
-  static let messagesToZTunnel = 4_096
+  static let messagesToZTunnel = 65_536
   /// Events from ztunnel waiting to be handled, beyond which its socket is not read.
   static let eventsUnhandled = 4_096
   /// Crashes inside `crashWindow` that restart at once.

@@ -1,9 +1,9 @@
 /// The node's privileged half: it brings pods into the mesh and keeps ztunnel alive.
 ///
 /// In: manifests, the command line, what ztunnel reports. Out: enrolled pods, certificates, status,
-/// metrics, logs. Never here: application bytes, private keys of workloads, policy decisions for live
-/// traffic. Pure files decide (`EnrolmentPlan`, `Proof`, `Explanation`, `StatusAssembly`); one actor
-/// per owner of state carries out.
+/// metrics, logs. Never here: application bytes, private keys of workloads, policy decisions for
+/// live traffic. Pure files decide (`EnrolmentPlan`, `PodEnrolment`, `Proof`, `Explanation`); one
+/// actor per owner of state carries out.
 import ArgumentParser
 
 @main

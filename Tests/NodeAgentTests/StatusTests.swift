@@ -42,7 +42,8 @@ private func pod(_ name: String, state: String, reason: String? = nil) -> PodSta
   @Test func `aligns the columns of pods and tells why one is closed`() {
     #expect(
       report().text(section: .pods, colours: false) == """
-        NAMESPACE  POD            STATE     ADDRESSES         IDENTITY    CANARY V4  CANARY V6   PROVEN AT
+        NAMESPACE  POD            STATE     ADDRESSES         IDENTITY    \
+        CANARY V4  CANARY V6   PROVEN AT
         shop       web            enrolled  10.0.0.1,fd00::1  spiffe://t  passed     not needed  T
         shop       api-long-name  closed    10.0.0.1,fd00::1  spiffe://t  passed     not needed  T
         shop/api-long-name: the IPv4 canary failed
@@ -127,8 +128,21 @@ private func pod(_ name: String, state: String, reason: String? = nil) -> PodSta
     #expect(
       healthProblems(
         ztunnel: report.ztunnel, model: report.model,
-        pods: [pod("web", state: "enrolled"), outside], authority: nil
+        pods: [pod("web", state: "enrolled"), outside], certificates: [], authority: nil
       ).isEmpty)
+  }
+
+  @Test func `waits for pods and generations on their way, not for pods on their way out`() {
+    var report = report()
+    report.model.generation = 3
+    let problems = healthProblems(
+      ztunnel: report.ztunnel, model: report.model,
+      pods: [pod("web", state: "proving"), pod("old", state: "releasing")],
+      certificates: [], authority: nil)
+    #expect(
+      problems == [
+        "generation 3 is not enforced yet", "pod shop/web is proving, not enrolled yet",
+      ])
   }
 
   @Test func `names each thing that is wrong`() {
@@ -137,7 +151,8 @@ private func pod(_ name: String, state: String, reason: String? = nil) -> PodSta
     report.model.isStale = true
     report.model.rejection = "generation 3: no"
     let problems = healthProblems(
-      ztunnel: report.ztunnel, model: report.model, pods: report.pods, authority: "expired")
+      ztunnel: report.ztunnel, model: report.model, pods: report.pods, certificates: [],
+      authority: "expired")
     #expect(problems.count == 5)
     #expect(problems.last == "pod shop/api-long-name is closed: the IPv4 canary failed")
   }

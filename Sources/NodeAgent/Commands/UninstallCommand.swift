@@ -6,8 +6,8 @@ struct UninstallCommand: AsyncParsableCommand {
     commandName: "uninstall",
     abstract: "Remove everything a node agent left behind after a crash.",
     discussion: """
-      Ends ztunnel, releases every pod and removes programs, pins, rules, routes, cgroups and sockets.
-      Certificates of --ca-dir stay. Refuses while the node agent runs.
+      Ends ztunnel, releases every pod and removes programs, pins, rules, routes, cgroups and
+      sockets. Certificates of --ca-dir stay. Refuses while the node agent runs.
 
       Example:
         node-agent uninstall --node a --state-dir /run/skein/a

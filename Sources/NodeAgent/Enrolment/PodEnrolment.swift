@@ -45,8 +45,8 @@ enum PodState: Hashable, Sendable {
 ///
 ///     start -> namespace open -> ztunnel listens -> redirected -> proven = enrolled
 ///
-/// The namespace, ztunnel and the redirection come and go on their own; three flags say which of them
-/// is there now. The state says what an operator should know.
+/// The namespace, ztunnel and the redirection come and go on their own; flags say which of them is
+/// there now. The state says what an operator should know.
 struct PodEnrolment: Hashable {
   enum Event: Hashable {
     case start

@@ -135,8 +135,8 @@ extension MeshIndex {
     }
     guard let verdict = decisive.verdict else {
       explanation.nextStep =
-        "\(decisive.hop.workloadUID) is not enrolled, so nothing enforces a policy there; label its "
-        + "namespace or pod istio.io/dataplane-mode: ambient"
+        "\(decisive.hop.workloadUID) is not enrolled, so nothing enforces a policy there; label "
+        + "its namespace or pod istio.io/dataplane-mode: ambient"
       return explanation
     }
     explanation.outcome = verdict.isAllowed ? "allowed" : "denied"

@@ -4,8 +4,8 @@ import MeshModel
 extension LogLine {
   /// The access log's line for a connection that ended.
   ///
-  /// Bytes are from this side's own view: outbound, sent is what the application sent; inbound, sent
-  /// is what it answered. Source: ambient-protocol.md, section 2.6.
+  /// Bytes are from this side's own view: outbound, sent is what the application sent; inbound,
+  /// sent is what it answered. Source: ambient-protocol.md, section 2.6.
   init(closed record: ConnectionRecord, index: MeshIndex, at now: WallTime) {
     let isFailed = record.flag != .none
     self.init(

@@ -41,8 +41,7 @@ actor ModelKeeper {
     self.link = link
   }
 
-  /// Makes a new generation of the manifests when they are good and mean something else than before,
-  /// and tells ztunnel.
+  /// Makes a new generation of good manifests that mean something new, and tells ztunnel.
   func take(_ snapshot: ManifestSnapshot, readAt: Instant) -> Outcome {
     let compilation = snapshot.compiled(options: options)
     diagnostics = compilation.diagnostics

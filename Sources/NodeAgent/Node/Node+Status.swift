@@ -8,24 +8,25 @@ extension Node {
   func status(section: StatusSection?) async -> StatusReport {
     let isWhole = section == nil
     async let summary = inspector.ask(.summary)
-    async let certificates =
-      isWhole || section == .certificates ? inspector.ask(.certificates) : nil
+    async let certificateRecords = inspector.ask(.certificates)
     async let connections = isWhole || section == .connections ? inspector.ask(.connections) : nil
     async let tunnels = isWhole || section == .tunnels ? inspector.ask(.tunnels) : nil
     let pods = await enroller.status()
     let titles = await enroller.titles
     let model = await model.status
     let ztunnel = await ztunnelStatus(summary: summary)
+    var certificates: [CertificateStatus] = []
+    if case .certificates(let records)? = await certificateRecords {
+      certificates = records.map(CertificateStatus.init).sorted { $0.identity < $1.identity }
+    }
     let problems = healthProblems(
-      ztunnel: ztunnel, model: model, pods: pods, authority: await issuer.problem)
+      ztunnel: ztunnel, model: model, pods: pods, certificates: certificates,
+      authority: await issuer.problem)
     var report = StatusReport(
       node: nodeStatus(problems: problems), redirect: await redirectStatus(), ztunnel: ztunnel,
       model: model)
     report.pods = pods
-    if case .certificates(let records)? = await certificates {
-      report.certificates = records.map(CertificateStatus.init)
-        .sorted { $0.identity < $1.identity }
-    }
+    report.certificates = certificates
     if case .connections(let records)? = await connections {
       report.connections = records.map { record in
         ConnectionStatus(record) { titles[$0] ?? $0 }
@@ -51,10 +52,11 @@ extension Node {
   }
 
   private func redirectStatus() async -> RedirectStatus {
-    RedirectStatus(
+    let version = RedirectConstants.abiVersion
+    return RedirectStatus(
       attachment: attachment.rawValue,
       pinDirectory:
-        "\(RedirectConstants.bpfFileSystem)/skein/v\(RedirectConstants.abiVersion)/\(settings.node)",
+        "\(RedirectConstants.bpfFileSystem)/skein/v\(version)/\(settings.node)",
       enrolledPods: await enroller.redirectedCount,
       isProbeBypassActive: settings.probeCgroup != nil, probeCgroup: settings.probeCgroup)
   }

@@ -63,6 +63,7 @@ extension Node {
         "ztunnel speaks another version",
         metadata: ["theirs": "\(hello.version)", "ours": "\(ProtocolVersion.current)"])
       link.disconnect()
+      await supervisor.replace()
       return
     }
     logger.info(

@@ -164,6 +164,9 @@ actor Supervisor {
     if self.processID == processID { state = .running }
   }
 
+  /// Ends a ztunnel that this node agent cannot talk to; another is started in its place.
+  func replace() { kill() }
+
   private func kill() {
     do throws(LinuxError) {
       try cgroup.kill()

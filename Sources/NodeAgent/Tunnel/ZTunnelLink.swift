@@ -13,9 +13,9 @@ enum TunnelEvent: Sendable {
 
 /// The socket between node agent and ztunnel, on a thread of its own.
 ///
-/// In: messages with descriptors. Out: events, in the order they happened. One ztunnel at a time: a new
-/// connection takes the place of the old one. A ztunnel that reads nothing, or sends what does not
-/// decode, is cut off; it connects again by itself.
+/// In: messages with descriptors. Out: events, in the order they happened. One ztunnel at a time: a
+/// new connection takes the place of the old one. A ztunnel that reads nothing, or sends what does
+/// not decode, is cut off; it connects again by itself.
 final class ZTunnelLink: Sendable {
   let events: AsyncStream<TunnelEvent>
   private let commands: Mailbox<Command>
@@ -43,10 +43,11 @@ final class ZTunnelLink: Sendable {
 
   /// Queues a message, whose descriptors are copied when it is written.
   ///
-  /// False when ztunnel reads nothing.
-  @discardableResult
-  func send(_ message: AgentMessage, _ descriptors: [SharedDescriptor] = []) -> Bool {
-    commands.post(.send(message.encoded(), descriptors))
+  /// When too many wait, the connection is cut: a ztunnel that connects anew is told everything.
+  func send(_ message: AgentMessage, _ descriptors: [SharedDescriptor] = []) {
+    if commands.post(.send(message.encoded(), descriptors)) { return }
+    backlog.overflow()
+    commands.wake()
   }
 
   /// Cuts the connection; ztunnel connects again.
@@ -73,9 +74,13 @@ final class ZTunnelLink: Sendable {
   /// Events that nobody has handled yet; the thread stops reading while there are too many.
   final class Backlog: Sendable {
     private let count = Atomic<Int>(0)
+    private let hasOverflown = Atomic<Bool>(false)
 
     func added() { count.add(1, ordering: .relaxed) }
     func handled() { count.subtract(1, ordering: .relaxed) }
+    /// Says that a message to ztunnel was lost.
+    func overflow() { hasOverflown.store(true, ordering: .relaxed) }
+    func takeOverflow() -> Bool { hasOverflown.exchange(false, ordering: .relaxed) }
     var isFull: Bool { count.load(ordering: .relaxed) >= Limit.eventsUnhandled }
   }
 }
@@ -124,6 +129,7 @@ private struct LinkLoop: ~Copyable {
       }
       if ready.contains(where: { $0.token == Token.listener }) { accept() }
       if !takeCommands() { break }
+      if backlog.takeOverflow() { drop("\(Limit.messagesToZTunnel) messages waited for it") }
       flush()
       if !backlog.isFull { read() }
     }
