@@ -13,7 +13,9 @@ actor Mesh {
     var index: Int
     var namespace: String
     var stateDirectory: String
-    var agent: Running?
+    /// Every node agent started, the last one in charge.
+    var agents: [Running] = []
+    var agent: Running? { agents.last }
   }
 
   nonisolated let prefix: String
@@ -39,7 +41,7 @@ actor Mesh {
     for (index, name) in ["a", "b"].enumerated() {
       nodes[name] = Node(
         name: "\(prefix)-\(name)", index: index + 1, namespace: "\(prefix)-\(name)",
-        stateDirectory: "\(directory)/state-\(name)", agent: nil)
+        stateDirectory: "\(directory)/state-\(name)")
     }
     try await shell(underlay)
   }
@@ -136,13 +138,14 @@ actor Mesh {
 
   func startAgent(_ name: String) async throws {
     let node = try #require(nodes[name])
-    nodes[name]?.agent = try Running(
+    let agent = try Running(
       [
         "nsenter", "--net=/run/netns/\(node.namespace)", Self.agentPath, "run",
         "--node", node.name, "--config", "\(directory)/manifests",
         "--state-dir", node.stateDirectory, "--ca-dir", "\(directory)/ca",
         "--ztunnel", Self.tunnelPath, "--log-format", "json",
       ] + agentArguments)
+    nodes[name]?.agents.append(agent)
   }
 
   func agent(_ name: String) throws -> Running { try #require(nodes[name]?.agent) }
@@ -209,6 +212,15 @@ actor Mesh {
 
   // MARK: End
 
+  /// With NODE_LOGS=DIRECTORY in the environment, what the agents said is kept there.
+  private func keepLogs(of node: Node) throws {
+    guard let directory = ProcessInfo.processInfo.environment["NODE_LOGS"] else { return }
+    for (number, agent) in node.agents.enumerated() {
+      try (agent.standardOutput + agent.standardError).write(
+        toFile: "\(directory)/\(node.name)-\(number).log", atomically: false, encoding: .utf8)
+    }
+  }
+
   /// Ends everything the mesh started; says what a node left behind.
   func tearDown() async {
     for running in programs { running.signal(.kill) }
@@ -216,6 +228,7 @@ actor Mesh {
     for node in nodes.values {
       do {
         _ = try await node.agent?.finish(within: .seconds(10))
+        try keepLogs(of: node)
         try await run(
           [
             Self.agentPath, "uninstall", "--node", node.name, "--state-dir", node.stateDirectory,

@@ -171,7 +171,11 @@ def command_banner(port, *_):
 def command_get(host, port, line, timeout="10"):
     connection = dial(host, port, float(timeout))
     connection.sendall(line.encode() + b"\n")
-    connection.shutdown(socket.SHUT_WR)
+    try:
+        connection.shutdown(socket.SHUT_WR)
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:  # reset already: the next read says so
+            raise
     answer = b""
     while piece := connection.recv(1 << 16):
         answer += piece

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Watches an interface: sniff.py INTERFACE SECONDS TEXT...
 
-Prints "ready", then after SECONDS (or on SIGTERM) one line of JSON: frames and bytes seen, TCP bytes per
-port, and how often each TEXT was readable in a payload.
+Prints "ready", then after SECONDS (or on SIGTERM) one line of JSON: frames and bytes seen, TCP payload and
+SYNs per port, and how often each TEXT was readable in a payload.
 """
 import json
 import signal
@@ -31,12 +31,19 @@ seen = {"frames": 0, "bytes": 0, "ports": {}, "found": {t.decode(): 0 for t in t
 
 
 def tcp_of(frame):
+    """The TCP segment of a frame, without the padding of short frames."""
     kind = struct.unpack("!H", frame[12:14])[0]
     if kind == 0x0800 and frame[23] == 6:
-        return frame[14 + (frame[14] & 15) * 4:]
+        length = struct.unpack("!H", frame[16:18])[0] or len(frame)
+        return frame[14 + (frame[14] & 15) * 4 : 14 + length]
     if kind == 0x86DD and frame[20] == 6:
-        return frame[54:]
+        return frame[54 : 54 + (struct.unpack("!H", frame[18:20])[0] or len(frame))]
     return None
+
+
+def weight(segment):
+    """Bytes of payload, and one for a SYN: a bare ACK or RST of the kernel counts nothing."""
+    return len(segment) - (segment[12] >> 4) * 4 + (segment[13] >> 1 & 1)
 
 
 while time.monotonic() < end:
@@ -49,8 +56,8 @@ while time.monotonic() < end:
     segment = tcp_of(frame)
     if segment and len(segment) >= 20:
         for port in struct.unpack("!HH", segment[:4]):
-            if port < 20000:
-                seen["ports"][port] = seen["ports"].get(port, 0) + len(segment)
+            if port < 18000 and weight(segment):
+                seen["ports"][port] = seen["ports"].get(port, 0) + weight(segment)
     for text in texts:
         seen["found"][text.decode()] += text in frame
 print(json.dumps(seen), flush=True)
