@@ -100,7 +100,7 @@ extension HTTP2Connection {
   ///
   /// With `.noError` a server drains: it announces, still takes what was on its way, and names the
   /// last stream when the peer has heard of it, or when this is called again. Any other code ends
-  /// at once. The connection can be closed when `liveStreams` is zero.
+  /// at once. The connection can be closed when `isDrained` and `liveStreams` is zero.
   public mutating func goAway(_ code: ErrorCode) {
     switch (drain, code, role) {
     case (.final, _, _):

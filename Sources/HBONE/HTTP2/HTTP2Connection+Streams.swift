@@ -55,8 +55,8 @@ extension HTTP2Connection {
     control.appendGoAway(lastStream: highestPeerStream, code)
   }
 
-  /// New streams are refused.
-  var isDrained: Bool {
+  /// The last stream is named and new ones are refused; with no stream left, the time to close.
+  public var isDrained: Bool {
     switch drain {
     case .none, .announced: false
     case .final: true

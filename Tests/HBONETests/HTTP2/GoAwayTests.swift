@@ -10,10 +10,12 @@ import Testing
     #expect(machine.isDraining)
     #expect(
       machine.output() == [.goAway(0x7fff_ffff, .noError), .ping(HTTP2Connection.drainPing)])
+    #expect(!machine.isDrained)
     // Still on its way when the peer was told.
     #expect(try machine.feed(.connect(3)).count == 1)
     #expect(try machine.feed(.ping(HTTP2Connection.drainPing, flags: .acknowledge)).isEmpty)
     #expect(machine.output() == [.goAway(3, .noError)])
+    #expect(machine.isDrained)
     #expect(try machine.feed(.connect(5)).isEmpty)
     #expect(machine.output() == [.reset(5, .refusedStream)])
     #expect(try machine.feed(.data(5, 10), .reset(5, .cancel), .data(3, 1)).count == 1)

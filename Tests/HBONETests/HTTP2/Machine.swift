@@ -163,6 +163,7 @@ final class Machine {
 
   // What `#expect` cannot ask of a noncopyable value itself.
   var isDraining: Bool { connection.isDraining }
+  var isDrained: Bool { connection.isDrained }
   var activeStreams: Int { connection.activeStreams }
   var liveStreams: Int { connection.liveStreams }
   func canSend(_ stream: StreamID) -> Bool { connection.canSend(stream) }
