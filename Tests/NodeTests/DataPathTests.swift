@@ -14,7 +14,7 @@ extension `A node` {
       try await mesh.addPod("stranger", on: "a", namespace: "outside")
       try await mesh.apply(
         "service-server",
-        Manifest.service("server", selector: "server", virtualIP: "10.96.0.10"))
+        Manifest.service("server", selector: "{app: server}", virtualIP: "10.96.0.10"))
       try await mesh.startAgent("a")
       try await mesh.startAgent("b")
       for pod in ["server", "second", "neighbour", "stranger"] { try await mesh.serve(in: pod) }

@@ -23,6 +23,7 @@ actor Mesh {
   private(set) var nodes: [String: Node] = [:]
   private(set) var pods: [String: PodFixture] = [:]
   private var programs: [Running] = []
+  private var servers: [String: Running] = [:]
   private var agentArguments: [String]
 
   @TaskLocal static var current: Mesh?
@@ -201,7 +202,16 @@ actor Mesh {
   }
 
   func serve(in pod: String, port: Int = 8080) async throws {
-    try await spawn(in: pod, "peer.py", "serve", String(port), pod).waitFor("ready")
+    let server = try spawn(in: pod, "peer.py", "serve", String(port), pod)
+    try await server.waitFor("ready")
+    servers[pod] = server
+  }
+
+  func stopServing(in pod: String) async throws {
+    let server = try #require(servers[pod])
+    servers[pod] = nil
+    server.signal(.kill)
+    _ = try await server.finish()
   }
 
   func client(in pod: String, _ arguments: String..., within limit: Duration = .seconds(60))

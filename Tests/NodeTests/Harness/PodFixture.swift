@@ -40,7 +40,7 @@ enum Manifest {
     spec:
       clusterIP: "\(virtualIP)"
       clusterIPs: ["\(virtualIP)"]
-      selector: {app: \(selector)}
+      selector: \(selector)
       ports: [{name: tcp, port: \(port), targetPort: \(targetPort)}]
     """
   }
