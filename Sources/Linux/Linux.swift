@@ -33,6 +33,8 @@ extension LinuxError {
   /// The process or the machine has no descriptor left.
   public var isOutOfDescriptors: Bool { errno == EMFILE || errno == ENFILE }
   public var isInvalid: Bool { errno == EINVAL }
+  /// The port, or the whole tuple, is in use.
+  public var isAddressTaken: Bool { errno == EADDRINUSE || errno == EADDRNOTAVAIL }
 
   /// The kernel's words for the number alone, for example `Connection refused`.
   public var reason: String { unsafe String(cString: strerror(errno)) }
