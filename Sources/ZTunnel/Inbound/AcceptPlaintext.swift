@@ -1,5 +1,4 @@
 import AgentProtocol
-import Glibc
 import Linux
 import MeshModel
 
@@ -69,11 +68,6 @@ extension Worker {
       }
     }
   }
-}
-
-extension LinuxError {
-  /// Every port that was tried is taken.
-  fileprivate var isAddressTaken: Bool { errno == EADDRINUSE || errno == EADDRNOTAVAIL }
 }
 
 /// A plain connection on its way to the application.
