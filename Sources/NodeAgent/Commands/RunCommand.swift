@@ -54,6 +54,13 @@ struct RunCommand: AsyncParsableCommand {
   @Option(name: .customLong("ztunnel"), help: "Path of ztunnel. (default: beside node-agent)")
   var ztunnelPath: String?
 
+  @Option(
+    help: """
+      Cgroup for ztunnel alone, for its limits and accounts; it exists, and stays at the end. \
+      (default: one that is made and removed)
+      """)
+  var ztunnelCgroup: String?
+
   func validate() throws {
     guard !node.isEmpty, !node.contains("/"), node != ".", node != ".." else {
       throw ValidationError("--node is a name, not \"\(node)\"")
@@ -69,7 +76,8 @@ struct RunCommand: AsyncParsableCommand {
       caDirectory: caDirectory ?? stateDirectory + "/ca", trustDomain: trustDomain,
       clusterDomain: clusterDomain, logFormat: logFormat,
       metricsAddress: metricsAddress?.address, probeCgroup: probeCgroup,
-      leafLifetime: leafLifetime.duration, drain: drain.duration, ztunnelPath: ztunnelPath)
+      leafLifetime: leafLifetime.duration, drain: drain.duration, ztunnelPath: ztunnelPath,
+      ztunnelCgroup: ztunnelCgroup)
     do {
       try await runNode(settings)
     } catch {

@@ -208,7 +208,8 @@ struct PodEnrolment: Hashable {
     isNamespaceOpen = false
     isRedirected = false
     state = .waiting(reason: "its network namespace is gone")
-    nextAt = now + Limit.enrolmentRetry
+    // Another may have taken its place already.
+    nextAt = now
     let unserve: [Action] = isServed ? [.unserve] : []
     isServed = false
     return unserve + [.closeNamespace, .releaseRedirection]

@@ -36,7 +36,7 @@ final class Node: ServiceLifecycle.Service {
     try redirection.attachProbes(cgroupPath: settings.probeCgroup)
     supervisor = try Supervisor(
       node: settings.node, path: try Node.ztunnelPath(settings),
-      arguments: ["--agent", settings.agentSocket])
+      arguments: ["--agent", settings.agentSocket], givenCgroup: settings.ztunnelCgroup)
     let cgroup = supervisor.cgroup
     addresses = try AddressWatch()
     link = try ZTunnelLink(path: settings.agentSocket) { processID in

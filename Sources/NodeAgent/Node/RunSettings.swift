@@ -15,6 +15,8 @@ struct RunSettings: Sendable, Equatable {
   var drain: Duration
   /// Nil: beside this executable.
   var ztunnelPath: String?
+  /// Nil: `skein/<node>/ztunnel` in the root, made and removed with the node.
+  var ztunnelCgroup: String?
 
   var agentSocket: String { "\(stateDirectory)/agent.sock" }
   var adminSocket: String { AdminServer.path(stateDirectory: stateDirectory) }

@@ -20,7 +20,8 @@ actor Supervisor {
   }
 
   let cgroup: ControlGroup
-  private let nodeCgroup: ControlGroup
+  /// Those made here, from the innermost on.
+  private let ownCgroups: [ControlGroup]
   private let path: String
   private let arguments: [String]
   private let logger = Logger(label: "ztunnel")
@@ -34,12 +35,20 @@ actor Supervisor {
   /// The process that said hello last; it may have done so before it was found here.
   private var greeter: Int32?
 
-  /// Makes or finds the cgroup `skein/<node>/ztunnel`.
-  init(node: String, path: String, arguments: [String]) throws(LinuxError) {
+  /// Makes or finds the cgroup `skein/<node>/ztunnel`, unless another is given.
+  init(
+    node: String, path: String, arguments: [String], givenCgroup: String?
+  ) throws(LinuxError) {
     self.path = path
     self.arguments = arguments
-    nodeCgroup = try ControlGroup.root().make("skein").make(node)
-    cgroup = try nodeCgroup.make("ztunnel")
+    if let givenCgroup {
+      cgroup = try ControlGroup(path: givenCgroup)
+      ownCgroups = []
+    } else {
+      let nodeCgroup = try ControlGroup.root().make("skein").make(node)
+      cgroup = try nodeCgroup.make("ztunnel")
+      ownCgroups = [cgroup, nodeCgroup]
+    }
   }
 
   var processID: Int32? { process?.handle.processID }
@@ -189,7 +198,7 @@ actor Supervisor {
         kill()
         await waitForEnd(atMost: Limit.ztunnelStopWait)
       }
-      try await removeControlGroups([cgroup, nodeCgroup])
+      try await removeControlGroups(ownCgroups)
     } catch {
       logger.error("ztunnel's cgroup stays", metadata: ["error": "\(error)"])
     }
