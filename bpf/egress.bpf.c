@@ -59,16 +59,6 @@ static __always_inline enum verdict read6(struct __sk_buff *skb, struct packet *
 	return LOOP;
 }
 
-static __always_inline int answers_probe(const struct packet *packet)
-{
-	const struct redirect_probe *probe = bpf_map_lookup_elem(&probe_flows, &packet->reply);
-
-	if (!probe)
-		return 0;
-	return !probe->closed_at ||
-	       bpf_ktime_get_ns() - probe->closed_at < REDIRECT_PROBE_LINGER_NANOSECONDS;
-}
-
 /*
  * The kernel answers for closed ports and TIME_WAIT with no socket, through the namespace's raw
  * control socket, or (since 6.13) in the name of the TIME_WAIT socket. Such an answer carries
@@ -152,7 +142,7 @@ static __always_inline int judge(struct __sk_buff *skb, __u32 ip, __be16 etherty
 			return drop(REDIRECT_EGRESS_DROPPED_MALFORMED);
 		packet.reply.source_port = bpf_ntohs(tcp.dest);
 		packet.reply.destination_port = bpf_ntohs(tcp.source);
-		if (answers_probe(&packet))
+		if (answers_probe(&packet.reply))
 			return allow(REDIRECT_EGRESS_PASSED_PROBE);
 	}
 	if (!has_no_full_owner(skb))

@@ -39,13 +39,6 @@ static __always_inline int is_loopback(const struct redirect_address *address)
 	return !word[2] && word[3] == bpf_htonl(1);
 }
 
-static __always_inline int is_probe(const struct redirect_flow *flow)
-{
-	const struct redirect_probe *probe = bpf_map_lookup_elem(&probe_flows, flow);
-
-	return probe && !probe->closed_at;
-}
-
 static __always_inline int pass(__u32 counter)
 {
 	count(counter);

@@ -28,6 +28,14 @@ struct {
 	__uint(max_entries, REDIRECT_PROBE_FLOWS_MAX);
 } probe_flows SEC(".maps");
 
+/* Per node: the namespaces of enrolled pods, by cookie. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u64);
+	__type(value, __u8);
+	__uint(max_entries, REDIRECT_NAMESPACES_MAX);
+} enrolled_namespaces SEC(".maps");
+
 /* Per pod. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -50,4 +58,22 @@ static __always_inline struct redirect_address mapped4(__be32 address)
 		.word = { 0, 0, bpf_htonl(0xffff), address },
 	};
 	return mapped;
+}
+
+static __always_inline int is_probe(const struct redirect_flow *flow)
+{
+	const struct redirect_probe *probe = bpf_map_lookup_elem(&probe_flows, flow);
+
+	return probe && !probe->closed_at;
+}
+
+/* Late answers to a probe that its sender has closed may still leave. */
+static __always_inline int answers_probe(const struct redirect_flow *flow)
+{
+	const struct redirect_probe *probe = bpf_map_lookup_elem(&probe_flows, flow);
+
+	if (!probe)
+		return 0;
+	return !probe->closed_at ||
+	       bpf_ktime_get_ns() - probe->closed_at < REDIRECT_PROBE_LINGER_NANOSECONDS;
 }

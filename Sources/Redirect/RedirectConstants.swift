@@ -23,6 +23,8 @@ public enum RedirectLimit {
   public static let agentCgroups = Int(REDIRECT_AGENT_CGROUPS_MAX)
   /// Probe connections remembered per node; the oldest give way.
   public static let probeFlows = Int(REDIRECT_PROBE_FLOWS_MAX)
+  /// Enrolled pods of a node.
+  public static let namespaces = Int(REDIRECT_NAMESPACES_MAX)
   public static let addressesPerPod = Int(REDIRECT_LOCAL_ADDRESSES_MAX)
   public static let interfacesPerPod = Int(REDIRECT_INTERFACES_MAX)
   /// Bytes of a namespace's path that are kept for `uninstall`; a longer one is found by its inode.

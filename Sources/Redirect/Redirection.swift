@@ -12,6 +12,8 @@ import MeshModel
 public struct Redirection: ~Copyable, Sendable {
   public let node: String
   public let attachment: EgressHook
+  /// Whether enrolled pods are kept from writing past the egress program; false on old kernels.
+  public let isGuarded: Bool
   let directory: PinDirectory
   let shared: SharedMaps
 
@@ -22,6 +24,7 @@ public struct Redirection: ~Copyable, Sendable {
     let directory = try PinDirectory(node: node)
     try PinDirectory.mount()
     let shared = try SharedMaps.findOrMake(in: directory)
+    isGuarded = try Redirection.attachGuard(directory, shared)
     self.shared = shared
     self.directory = directory
     self.node = node

@@ -13,6 +13,7 @@ enum cbpf_embedded {
 	CBPF_EGRESS,
 	CBPF_LOOKUP,
 	CBPF_PROBES,
+	CBPF_GUARD,
 };
 
 const unsigned char *cbpf_embedded_bytes(enum cbpf_embedded object, size_t *count);

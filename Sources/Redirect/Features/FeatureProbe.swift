@@ -73,6 +73,23 @@ enum FeatureProbe {
     }
   }
 
+  /// The program that keeps pods from bypassing tc, attached for a moment.
+  static func packetGuard() -> Outcome {
+    do throws(RedirectError) {
+      let object = try LoadedObject.load(.packetGuard, programs: ["guard"], reusing: [])
+      let program = try object.program("guard")
+      return attempt { () throws(LinuxError) in
+        let root = try ControlGroup.root().openDirectory()
+        // Denies nothing: its map is empty.
+        let link = bpf_link_create(program.number, root.number, BPF_CGROUP_SETSOCKOPT, nil)
+        try check("bpf_link_create", link)
+        _ = OwnedDescriptor(adopting: link)
+      }
+    } catch {
+      return .fails("\(error)")
+    }
+  }
+
   static func bpfFileSystem() -> Outcome {
     attempt { () throws(LinuxError) in
       try BPFFileSystem.mount(at: RedirectConstants.bpfFileSystem)

@@ -76,6 +76,11 @@ public struct KernelFeatures: Hashable, Sendable {
       required(
         "sockmap", "holds ztunnel's listeners", "no pod is enrolled", FeatureProbe.socketMap()),
       optional(
+        "packet guard",
+        "denies enrolled pods PACKET_QDISC_BYPASS and AF_XDP, which write past tc",
+        "a pod with CAP_NET_RAW can send packets that no program sees: drop that capability",
+        FeatureProbe.packetGuard()),
+      optional(
         "sockops", "knows the prober's connections; --probe-cgroup",
         "health checks of enrolled pods go through ztunnel", FeatureProbe.sockOperations()),
     ]

@@ -4,13 +4,14 @@ import Linux
 
 /// The BPF objects this build brings along.
 enum EmbeddedObject: CaseIterable {
-  case egress, lookup, probes
+  case egress, lookup, probes, packetGuard
 
   var name: String {
     switch self {
     case .egress: "egress"
     case .lookup: "lookup"
     case .probes: "probes"
+    case .packetGuard: "guard"
     }
   }
 
@@ -22,6 +23,7 @@ enum EmbeddedObject: CaseIterable {
       case .egress: unsafe cbpf_embedded_bytes(CBPF_EGRESS, &count)
       case .lookup: unsafe cbpf_embedded_bytes(CBPF_LOOKUP, &count)
       case .probes: unsafe cbpf_embedded_bytes(CBPF_PROBES, &count)
+      case .packetGuard: unsafe cbpf_embedded_bytes(CBPF_GUARD, &count)
       }
     return unsafe UnsafeBufferPointer(start: start, count: count)
   }

@@ -57,20 +57,14 @@ extension Redirection {
         left.append("pod \(uid): \(error)")
       }
     }
-    try redirection.attachProbes(cgroupPath: nil)
     guard left.isEmpty else { return left }
-    try removePin("\(redirection.directory.shared)/agent_cgroups")
-    try removePin("\(redirection.directory.shared)/probe_flows")
-    try redirection.directory.remove()
+    try redirection.removeEverythingShared()
     return []
   }
 
   /// Removes what the node's pods share, when no pod is left; for the end of an orderly stop.
   public borrowing func removeShared() throws(RedirectError) {
     guard try enrolledPods().isEmpty else { return }
-    try attachProbes(cgroupPath: nil)
-    try removePin("\(directory.shared)/agent_cgroups")
-    try removePin("\(directory.shared)/probe_flows")
-    try directory.remove()
+    try removeEverythingShared()
   }
 }

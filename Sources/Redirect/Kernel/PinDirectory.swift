@@ -3,7 +3,8 @@ import Linux
 
 /// Where the pins of one node are.
 ///
-///     /sys/fs/bpf/skein/v1/<node>/+shared/{agent_cgroups,probe_flows,probes}
+///     /sys/fs/bpf/skein/v1/<node>/+shared/{agent_cgroups,probe_flows,
+///                                          enrolled_namespaces,probes,guard}
 ///     /sys/fs/bpf/skein/v1/<node>/<pod>/{listeners,local_addresses,counters,facts}   maps
 ///     /sys/fs/bpf/skein/v1/<node>/<pod>/{lookup,egress,egress_bare}                  programs
 ///     /sys/fs/bpf/skein/v1/<node>/<pod>/{lookup_link,egress_link_<id>…}              links
@@ -19,6 +20,8 @@ struct PinDirectory: Hashable, Sendable {
   }
 
   var shared: String { "\(nodePath)/\(PinName.shared.component)" }
+
+  func sharedPin(_ name: String) -> String { "\(shared)/\(name)" }
 
   func pod(_ uid: String) throws(RedirectError) -> PodPins {
     guard let name = PinName(uid) else { throw .nameTooLong(uid) }

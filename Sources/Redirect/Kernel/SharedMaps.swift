@@ -6,29 +6,36 @@ import Linux
 struct SharedMaps: ~Copyable, Sendable {
   let agentCgroups: OwnedDescriptor
   let probeFlows: OwnedDescriptor
+  let enrolledNamespaces: OwnedDescriptor
 
-  /// By the names of `bpf/maps.h`.
+  /// As in `bpf/maps.h`; also the names of their pins.
+  static let names = ["agent_cgroups", "probe_flows", "enrolled_namespaces"]
+
   var byName: [(name: String, number: CInt)] {
-    [("agent_cgroups", agentCgroups.number), ("probe_flows", probeFlows.number)]
+    [
+      ("agent_cgroups", agentCgroups.number), ("probe_flows", probeFlows.number),
+      ("enrolled_namespaces", enrolledNamespaces.number),
+    ]
   }
 
   /// Finds the pinned maps, or makes and pins them.
   static func findOrMake(in directory: PinDirectory) throws(RedirectError) -> SharedMaps {
-    let cgroupsPath = "\(directory.shared)/agent_cgroups"
-    let flowsPath = "\(directory.shared)/probe_flows"
-    if let cgroups = try BPFSystem.openIfThere(cgroupsPath),
-      let flows = try BPFSystem.openIfThere(flowsPath)
+    if let cgroups = try BPFSystem.openIfThere(directory.sharedPin("agent_cgroups")),
+      let flows = try BPFSystem.openIfThere(directory.sharedPin("probe_flows")),
+      let namespaces = try BPFSystem.openIfThere(directory.sharedPin("enrolled_namespaces"))
     {
-      return SharedMaps(agentCgroups: cgroups, probeFlows: flows)
+      return SharedMaps(
+        agentCgroups: cgroups, probeFlows: flows, enrolledNamespaces: namespaces)
     }
     try directory.makeShared()
     // An object without its programs: only the maps are made.
     let object = try LoadedObject.load(.egress, programs: [], reusing: [])
     let maps = SharedMaps(
-      agentCgroups: try object.map("agent_cgroups"), probeFlows: try object.map("probe_flows"))
-    // The second one last: both there is the sign of a whole set.
-    try replacePin(maps.agentCgroups.number, at: cgroupsPath)
-    try replacePin(maps.probeFlows.number, at: flowsPath)
+      agentCgroups: try object.map("agent_cgroups"), probeFlows: try object.map("probe_flows"),
+      enrolledNamespaces: try object.map("enrolled_namespaces"))
+    for (name, number) in maps.byName {
+      try replacePin(number, at: directory.sharedPin(name))
+    }
     return maps
   }
 }
@@ -53,7 +60,7 @@ extension Redirection {
   ///
   /// In place of the cgroup given before; nil: of none.
   public borrowing func attachProbes(cgroupPath: String?) throws(RedirectError) {
-    let pin = "\(directory.shared)/probes"
+    let pin = directory.sharedPin("probes")
     let old = try BPFSystem.openIfThere(pin)
     if let cgroupPath {
       let group: OwnedDescriptor
@@ -73,6 +80,60 @@ extension Redirection {
       try removePin(pin)
     }
     if let old { try BPFSystem.detach(link: old.number, hook: "sockops") }
+  }
+
+  /// Keeps enrolled pods from writing past tc; replaces an earlier build's program.
+  ///
+  /// False where the kernel has no such hook: `KernelFeatures` says what that means.
+  static func attachGuard(
+    _ directory: PinDirectory, _ shared: borrowing SharedMaps
+  ) throws(RedirectError) -> Bool {
+    guard FeatureProbe.packetGuard() == .works else { return false }
+    let object = try LoadedObject.load(.packetGuard, programs: ["guard"], reusing: shared.byName)
+    let program = try object.program("guard")
+    let pin = directory.sharedPin("guard")
+    if let link = try BPFSystem.openIfThere(pin) {
+      try BPFSystem.update(link: link.number, to: program.number, hook: "setsockopt")
+      return true
+    }
+    let root: OwnedDescriptor
+    do throws(LinuxError) {
+      root = try ControlGroup.root().openDirectory()
+    } catch {
+      throw .attach(hook: "setsockopt of the root cgroup", error)
+    }
+    let link = try BPFSystem.link(
+      program: program.number, to: root.number, BPF_CGROUP_SETSOCKOPT,
+      hook: "setsockopt of the root cgroup")
+    try BPFSystem.pin(link.number, at: pin)
+    return true
+  }
+
+  /// Nothing happens to a namespace without a cookie.
+  borrowing func guardNamespace(_ cookie: UInt64, _ isEnrolled: Bool) throws(RedirectError) {
+    guard cookie != 0 else { return }
+    let namespaces = try namespaces()
+    if isEnrolled { try namespaces.put(cookie, 1) } else { try namespaces.remove(cookie) }
+  }
+
+  /// Removes what the node's pods share.
+  borrowing func removeEverythingShared() throws(RedirectError) {
+    try attachProbes(cgroupPath: nil)
+    let pin = directory.sharedPin("guard")
+    if let link = try BPFSystem.openIfThere(pin) {
+      try BPFSystem.detach(link: link.number, hook: "setsockopt")
+      try removePin(pin)
+    }
+    for name in SharedMaps.names { try removePin(directory.sharedPin(name)) }
+    try directory.remove()
+  }
+
+  private borrowing func namespaces() throws(RedirectError) -> BPFMap<UInt64, UInt8> {
+    do throws(LinuxError) {
+      return BPFMap("enrolled_namespaces", try shared.enrolledNamespaces.duplicate())
+    } catch {
+      throw .map(name: "enrolled_namespaces", error)
+    }
   }
 
   private borrowing func cgroups() throws(RedirectError) -> BPFMap<UInt64, UInt8> {

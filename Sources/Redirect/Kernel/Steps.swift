@@ -55,12 +55,14 @@ extension Redirection {
       case .addRule(let family): try network.addRule(family)
       case .addRoute(let family, let source): try network.addRoute(family, source: source)
       case .set(let sysctl): try kernel.set(sysctl, in: network)
+      case .guardNamespace: try guardNamespace(kernel.facts().namespaceCookie, true)
       case .attachEgress(let interface): try kernel.attachEgress(to: interface)
       case .sweepEgress:
         let present = try network.links().map { UInt32(bitPattern: $0.index) }
         try kernel.sweepEgress(present: Set(present))
       case .complete: try kernel.change { $0.isComplete = true }
-      case .detachEgress, .detachLookup, .removeRoute, .removeRule, .restore, .removeObjects:
+      case .detachEgress, .unguardNamespace, .detachLookup, .removeRoute, .removeRule, .restore,
+        .removeObjects:
         try takeAway(change, from: kernel, network)
       }
     }
@@ -73,13 +75,14 @@ extension Redirection {
   ) throws(RedirectError) {
     switch change {
     case .detachEgress: try kernel.detachEgress(isInNamespace: network != nil)
+    case .unguardNamespace: try guardNamespace(kernel.facts().namespaceCookie, false)
     case .detachLookup: try kernel.detachLookup()
     case .removeObjects: try kernel.pins.remove()
     case .removeRoute(let family): try network?.removeRoute(family)
     case .removeRule(let family): try network?.removeRule(family)
     case .restore(let sysctl): try kernel.restore(sysctl, in: network)
     case .makeObjects, .replacePrograms, .putListeners, .putAddress, .removeAddress, .attachLookup,
-      .addRule, .addRoute, .set, .attachEgress, .sweepEgress, .complete:
+      .addRule, .addRoute, .set, .guardNamespace, .attachEgress, .sweepEgress, .complete:
       preconditionFailure("\(change) is no step of a release")
     }
   }

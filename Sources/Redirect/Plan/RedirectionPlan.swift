@@ -76,6 +76,8 @@ enum RedirectionChange: Hashable, Sendable {
   case addRule(IPFamily)
   case addRoute(IPFamily, source: IPAddress?)
   case set(RedirectionSysctl)
+  /// Denies the pod's sockets what would write past the egress program.
+  case guardNamespace
   case attachEgress(PodInterface)
   case complete
 
@@ -83,6 +85,7 @@ enum RedirectionChange: Hashable, Sendable {
   /// Forgets interfaces that are no more. One that only moved to another namespace keeps its program.
   case sweepEgress
   case detachEgress
+  case unguardNamespace
   case detachLookup
   case removeRoute(IPFamily)
   case removeRule(IPFamily)
@@ -115,6 +118,7 @@ enum RedirectionPlan {
     }
     changes += RedirectionSysctl.allCases.filter { desired.families.contains($0.family) }
       .map(RedirectionChange.set)
+    changes.append(.guardNamespace)
     changes += interfaceChanges(desired, from: current)
     changes += removals(of: current.addresses, keeping: desired.addresses)
     changes.append(.complete)
@@ -137,7 +141,7 @@ enum RedirectionPlan {
   static func releasing(
     _ current: CurrentRedirection, hasNamespace: Bool
   ) -> [RedirectionChange] {
-    var changes: [RedirectionChange] = [.detachEgress]
+    var changes: [RedirectionChange] = [.detachEgress, .unguardNamespace]
     if hasNamespace {
       changes += RedirectionSysctl.allCases.reversed().map(RedirectionChange.restore)
       for family in IPFamily.allCases.reversed() {

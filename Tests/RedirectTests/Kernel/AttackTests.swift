@@ -2,10 +2,12 @@ import Linux
 import Redirect
 import Testing
 
-/// One way out of a pod that does not ask for ztunnel. Source: redirection.md, table 2.4.
+/// One way out of a pod that does not ask for ztunnel.
+///
+/// Source: redirection.md, table 2.4.
 struct Attack: CustomTestStringConvertible, Sendable {
   /// What becomes of it in an enrolled pod.
-  enum Fate { case captured, blocked }
+  enum Fate { case captured, blocked, denied }
 
   var says: String
   /// `dial` and its options, or a kind of `attack.py`.
@@ -32,7 +34,8 @@ struct Attack: CustomTestStringConvertible, Sendable {
     packet("a SYN of a packet socket", "packet-syn"),
     packet("data of a packet socket", "packet-data"),
     packet("a whole frame of a packet socket", "packet-raw-data"),
-    packet("data of a packet socket that bypasses tc", "packet-bypass"),
+    Attack(
+      says: "data of a packet socket that bypasses tc", program: ["packet-bypass"], fate: .denied),
     packet("a SYN in two fragments", "packet-fragments"),
     packet("data behind IPv4 options", "packet-options", [.v4]),
     packet("data that the IP header denies", "packet-length-lie", [.v4]),
@@ -82,6 +85,15 @@ extension Town {
   }
 }
 
+extension Town {
+  func attack(_ kind: String, from house: borrowing House) throws -> Report {
+    let program = try Program(
+      "attack.py", [kind, "\(house.v4)", "\(peer.v4)", "9000", "50000", "eth0"],
+      in: house.namespace, group: groups.pod)
+    return try program.line()
+  }
+}
+
 /// Each row: the control shows that the sniffer does see the attack when nobody captures it.
 private func judge(_ attack: Attack, _ family: Family) throws {
   guard attack.families.contains(family) else { return }
@@ -96,6 +108,9 @@ private func judge(_ attack: Attack, _ family: Family) throws {
   switch attack.fate {
   case .captured:
     #expect(after.givenOutbound > before.givenOutbound)
+  case .denied:
+    // The socket was refused the option: no packet was made.
+    #expect(after.looped == before.looped)
   case .blocked:
     let dropped = { (c: RedirectionCounters) in
       c.droppedOrphan + c.droppedProtocol + c.droppedMalformed
@@ -128,6 +143,25 @@ extension Kernel {
 
     @Test(arguments: Attack.packets, Family.allCases)
     func `writing packets`(attack: Attack, family: Family) throws { try judge(attack, family) }
+  }
+
+  @Suite(.serialized, .town()) struct `A socket of an enrolled pod` {
+    @Test func `may not write past tc by AF_XDP, which others may`() throws {
+      let town = try #require(Town.current)
+      let open = try town.attack("xdp-ring", from: town.bare)
+      // A kernel without AF_XDP has nothing to deny.
+      guard open.error != "OSError" else { return }
+      #expect(open.sent == true)
+      #expect(try town.attack("xdp-ring", from: town.pod).error == "PermissionError")
+    }
+
+    @Test func `may set every other option, however long`() throws {
+      let town = try #require(Town.current)
+      #expect(try town.attack("long-option", from: town.bare).error == "OSError")
+      #expect(try town.attack("long-option", from: town.pod).error == "OSError")
+      let report = try town.dial("\(town.peer.v4)", 9000, ["mark=0x7"], from: town.pod)
+      #expect(report.outcome == "ok")
+    }
   }
 
   @Suite(.serialized, .town()) struct `What stays open, and is said to` {

@@ -13,7 +13,7 @@ extension Kernel {
       }
       #expect(Set(features.features.map(\.name)).count == features.features.count)
       // This machine may lack these, and says so.
-      let known = ["kTLS", "CAP_SYS_RESOURCE", "tcx", "packet guard"]
+      let known = ["kTLS", "CAP_SYS_RESOURCE", "tcx"]
       for feature in features.features where !known.contains(feature.name) {
         #expect(feature.isWorking, "\(feature)")
       }

@@ -26,7 +26,7 @@ private let enrolled = CurrentRedirection(
         .makeObjects, .putAddress(v4), .putAddress(v6), .putListeners, .attachLookup,
         .addRule(.v4), .addRoute(.v4, source: v4), .addRule(.v6), .addRoute(.v6, source: v6),
         .set(.fwmarkReflect4), .set(.fwmarkReflect6), .set(.acceptLocal),
-        .attachEgress(outer), .sweepEgress, .complete,
+        .guardNamespace, .attachEgress(outer), .sweepEgress, .complete,
       ])
   }
 
@@ -35,7 +35,7 @@ private let enrolled = CurrentRedirection(
       RedirectionPlan.enrolling(desired([v4], hasIPv6: false), from: nil) == [
         .makeObjects, .putAddress(v4), .putListeners, .attachLookup, .addRule(.v4),
         .addRoute(.v4, source: v4), .set(.fwmarkReflect4), .set(.acceptLocal),
-        .attachEgress(outer), .sweepEgress, .complete,
+        .guardNamespace, .attachEgress(outer), .sweepEgress, .complete,
       ])
   }
 
@@ -44,7 +44,7 @@ private let enrolled = CurrentRedirection(
       RedirectionPlan.enrolling(desired(), from: enrolled) == [
         .putListeners, .addRule(.v4), .addRoute(.v4, source: v4), .addRule(.v6),
         .addRoute(.v6, source: v6), .set(.fwmarkReflect4), .set(.fwmarkReflect6),
-        .set(.acceptLocal), .sweepEgress, .complete,
+        .set(.acceptLocal), .guardNamespace, .sweepEgress, .complete,
       ])
   }
 
@@ -69,7 +69,7 @@ private let enrolled = CurrentRedirection(
   @Test func `releases in the reverse order, from whatever state`() {
     #expect(
       RedirectionPlan.releasing(enrolled, hasNamespace: true) == [
-        .detachEgress, .restore(.acceptLocal), .restore(.fwmarkReflect6),
+        .detachEgress, .unguardNamespace, .restore(.acceptLocal), .restore(.fwmarkReflect6),
         .restore(.fwmarkReflect4), .removeRoute(.v6), .removeRule(.v6), .removeRoute(.v4),
         .removeRule(.v4), .detachLookup, .removeObjects,
       ])
@@ -78,7 +78,9 @@ private let enrolled = CurrentRedirection(
   @Test func `releases only the pins when the namespace is gone`() {
     let half = CurrentRedirection()
     #expect(
-      RedirectionPlan.releasing(half, hasNamespace: false) == [.detachEgress, .removeObjects])
+      RedirectionPlan.releasing(half, hasNamespace: false) == [
+        .detachEgress, .unguardNamespace, .removeObjects,
+      ])
   }
 }
 

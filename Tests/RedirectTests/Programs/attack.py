@@ -84,6 +84,16 @@ def bypass():
     sock.sendto(ip(tcp(ACK_PSH, DATA)), (interface, ETHERTYPE, 0, 1, b"\xff" * 6))
 
 
+def xdp_ring():
+    """AF_XDP writes to the device's queue; its transmit ring is asked for by an option."""
+    socket.socket(44, socket.SOCK_RAW, 0).setsockopt(283, 3, 64)
+
+
+def long_option():
+    """Longer than a page, as iptables' are; the kernel's own answer is ENOPROTOOPT."""
+    socket.socket().setsockopt(socket.IPPROTO_TCP, 9999, bytes(20000))
+
+
 def udp():
     sock = socket.socket(socket.AF_INET6 if V6 else socket.AF_INET, socket.SOCK_DGRAM)
     sock.sendto(DATA, (destination, port))
@@ -116,6 +126,8 @@ def fragments():
 
 attacks["packet-fragments"] = fragments
 attacks["udp"] = udp
+attacks["xdp-ring"] = xdp_ring
+attacks["long-option"] = long_option
 attacks["packet-bypass"] = bypass
 attacks["echo"] = echo
 attacks["raw-ack"] = lambda: raw(tcp(ACK), 6)
