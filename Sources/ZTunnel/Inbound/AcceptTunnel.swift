@@ -48,10 +48,6 @@ extension Worker {
   /// A CONNECT that is for this pod and may pass goes on to its application.
   func acceptStream(_ stream: StreamID, _ request: ConnectRequest, on tunnel: Tunnel) {
     guard case .server(_, let local) = tunnel.purpose else { return }
-    guard drain == nil else {
-      tunnel.refuseStream(stream, status: 503)
-      return
-    }
     guard request.fault == nil, let target = Self.target(of: request, local: local) else {
       tunnel.refuseStream(stream, status: 400)
       return

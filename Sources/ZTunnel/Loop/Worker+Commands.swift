@@ -163,8 +163,9 @@ extension Worker {
     if drain.deadline <= now {
       drain.cut += UInt32(clamping: connections.count)
       cutEverything()
+      for tunnel in Array(tunnels.values) { tunnel.fail(.connect, "ztunnel ended") }
     }
-    if applicationSockets == 0 {
+    if applicationSockets == 0, !tunnels.values.contains(where: \.isServer) {
       drain.isReported = true
       for tunnel in Array(tunnels.values) { tunnel.startDraining() }
       tellControl(.drained(worker: number, cut: drain.cut))

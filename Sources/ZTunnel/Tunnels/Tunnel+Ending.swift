@@ -41,7 +41,10 @@ extension Tunnel {
   }
 
   func closeIfDrained() {
-    guard state == .draining, streams.isEmpty, !isClosed else { return }
+    // The client may have streams on their way until it has heard of the end.
+    guard state == .draining, streams.isEmpty, !isClosed, !isServer || http2.isDrained else {
+      return
+    }
     closeGracefully()
   }
 

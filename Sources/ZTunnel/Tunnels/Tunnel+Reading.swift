@@ -92,6 +92,7 @@ extension Tunnel {
     }
     touched.removeAll(keepingCapacity: true)
     keepLeftover(from: offset)
+    closeIfDrained()
     if !isClosed, !http2.control.isEmpty { worker.flushLater(self) }
   }
 
@@ -121,7 +122,8 @@ extension Tunnel {
       }
       unparkAll()
     case .goAway:
-      if state == .open { state = .draining }
+      // A client that goes away closes the connection itself.
+      if state == .open, !isServer { state = .draining }
       closeIfDrained()
     case .pingAcknowledged:
       pingSent = nil
