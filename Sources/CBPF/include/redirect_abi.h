@@ -16,9 +16,13 @@
 /* `ip rule` and route table that keep marked packets in the pod. */
 #define REDIRECT_ROUTE_TABLE 2024
 #define REDIRECT_RULE_PRIORITY 100
-/* Local ports for connections towards applications: no client's port may clash with them. */
+/*
+ * Local ports for connections towards applications: no client's port may clash with them, so they end
+ * below the usual ephemeral ports (32768). Their number bounds the connections that one client address
+ * has to one port of a pod.
+ */
 #define REDIRECT_RESERVED_PORT_FIRST 18000
-#define REDIRECT_RESERVED_PORT_LAST 19999
+#define REDIRECT_RESERVED_PORT_LAST 31999
 /* The port other nodes dial for HBONE. */
 #define REDIRECT_HBONE_PORT 15008
 /* lo is the first interface of every network namespace (LOOPBACK_IFINDEX in the kernel). */

@@ -18,25 +18,23 @@ struct SharedMaps: ~Copyable, Sendable {
     ]
   }
 
-  /// Finds the pinned maps, or makes and pins them.
+  /// Finds the pinned maps, and makes and pins those that are missing.
   static func findOrMake(in directory: PinDirectory) throws(RedirectError) -> SharedMaps {
-    if let cgroups = try BPFSystem.openIfThere(directory.sharedPin("agent_cgroups")),
-      let flows = try BPFSystem.openIfThere(directory.sharedPin("probe_flows")),
-      let namespaces = try BPFSystem.openIfThere(directory.sharedPin("enrolled_namespaces"))
-    {
-      return SharedMaps(
-        agentCgroups: cgroups, probeFlows: flows, enrolledNamespaces: namespaces)
+    var missing: [String] = []
+    for name in names where !File.exists(directory.sharedPin(name)) { missing.append(name) }
+    if !missing.isEmpty {
+      try directory.makeShared()
+      // An object without its programs: only the maps are made.
+      let object = try LoadedObject.load(.egress, programs: [], reusing: [])
+      for name in missing {
+        let map = try object.map(name)
+        try replacePin(map.number, at: directory.sharedPin(name))
+      }
     }
-    try directory.makeShared()
-    // An object without its programs: only the maps are made.
-    let object = try LoadedObject.load(.egress, programs: [], reusing: [])
-    let maps = SharedMaps(
-      agentCgroups: try object.map("agent_cgroups"), probeFlows: try object.map("probe_flows"),
-      enrolledNamespaces: try object.map("enrolled_namespaces"))
-    for (name, number) in maps.byName {
-      try replacePin(number, at: directory.sharedPin(name))
-    }
-    return maps
+    return SharedMaps(
+      agentCgroups: try BPFSystem.open(directory.sharedPin("agent_cgroups")),
+      probeFlows: try BPFSystem.open(directory.sharedPin("probe_flows")),
+      enrolledNamespaces: try BPFSystem.open(directory.sharedPin("enrolled_namespaces")))
   }
 }
 

@@ -20,6 +20,7 @@ struct Attack: CustomTestStringConvertible, Sendable {
   static let connections: [Attack] = [
     dial("a plain connection", []),
     dial("a non-blocking connection", ["nonblocking"]),
+    dial("a connection by io_uring", ["uring"]),
     dial("data in the SYN (TCP Fast Open)", ["tfo"]),
     dial("a multipath connection (MPTCP)", ["mptcp"]),
     dial("a socket with a mark of its own", ["mark=0x539"]),

@@ -172,6 +172,22 @@ extension Kernel {
     }
   }
 
+  @Suite struct `An orderly stop` {
+    @Test func `removes what pods share only when no pod is left`() throws {
+      try withTown { town in
+        try town.enrol()
+        let isGuarded = town.redirection.isGuarded
+        #expect(isGuarded)
+        try town.redirection.removeShared()
+        #expect(try town.redirection.enrolledPods() == [Town.uid])
+        try town.expectCapturedTraffic()
+        try town.redirection.release(Town.uid, namespace: town.pod.namespace)
+        try town.redirection.removeShared()
+        #expect(!Directory.exists(try PinDirectory(node: town.node).nodePath))
+      }
+    }
+  }
+
   @Suite struct `An uninstall after a crash` {
     @Test(arguments: EgressHook.allCases, [true, false])
     func `finds the namespace and undoes everything`(hook: EgressHook, hasPath: Bool) throws {

@@ -1,9 +1,9 @@
 """A client: connects, reads the line, sends a word, reads it back, and prints what happened as JSON.
 
-dial.py ADDRESS PORT [device=][mark=][bind=][port=][timeout=][mptcp][tfo][nonblocking][times=N][parallel=N]
+dial.py ADDRESS PORT [device=][mark=][bind=][port=][timeout=][mptcp][tfo][nonblocking][uring][times=N][parallel=N]
 [word=] [hold]: keeps the connection open, and tries it again on SIGUSR1. [load]: connects until SIGTERM.
 """
-import json, select, signal, socket, sys, threading, time
+import ctypes, json, mmap, select, signal, socket, struct, sys, threading, time
 
 host, port = sys.argv[1], int(sys.argv[2])
 options = dict(part.split("=", 1) for part in sys.argv[3:] if "=" in part)
@@ -25,6 +25,30 @@ def make():
         sock.bind((options.get("bind", "::" if family == socket.AF_INET6 else "0.0.0.0"),
                    int(options.get("port", "0"))))
     return sock
+
+
+def connect_by_uring(sock):
+    """IORING_OP_CONNECT, with the rings laid out by hand. Source: linux/io_uring.h."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    parameters = ctypes.create_string_buffer(120)
+    ring = libc.syscall(425, 1, parameters)
+    if ring < 0:
+        raise OSError(ctypes.get_errno(), "io_uring_setup")
+    _, tail, mask, _, _, _, array = struct.unpack_from("7I", parameters, 40)
+    queue = mmap.mmap(ring, 4096, offset=0)
+    entries = mmap.mmap(ring, 4096, offset=0x10000000)
+    if ":" in host:
+        address = struct.pack("=H", socket.AF_INET6) + struct.pack("!HI", port, 0) + \
+            socket.inet_pton(socket.AF_INET6, host) + bytes(4)
+    else:
+        address = struct.pack("=H", socket.AF_INET) + struct.pack("!H", port) + socket.inet_aton(host) + bytes(8)
+    text = ctypes.create_string_buffer(address, len(address))
+    entries[:64] = struct.pack("=BBHiQQ", 16, 0, 0, sock.fileno(), len(address), ctypes.addressof(text)) + bytes(40)
+    index = struct.unpack_from("I", queue, tail)[0]
+    struct.pack_into("I", queue, array + 4 * (index & struct.unpack_from("I", queue, mask)[0]), 0)
+    struct.pack_into("I", queue, tail, index + 1)
+    if libc.syscall(426, ring, 1, 1, 1, None, 0) < 0:
+        raise OSError(ctypes.get_errno(), "io_uring_enter")
 
 
 def read_line(sock):
@@ -49,6 +73,9 @@ def once(word=options.get("word", "ping").encode()):
             select.select([], [sock], [], timeout)
             sock.settimeout(timeout)
             sock.send(word)
+        elif "uring" in flags:
+            connect_by_uring(sock)
+            sock.sendall(word)
         else:
             sock.connect((host, port))
             sock.sendall(word)

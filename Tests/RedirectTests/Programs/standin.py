@@ -4,9 +4,9 @@ Makes the six listeners (or, with --adopt, takes them over from descriptor 3), s
 descriptor 3, and relays: outbound to the original destination, inbound to the application with the
 client's address kept. One JSON line per connection on standard output.
 """
-import array, itertools, json, os, socket, struct, sys, threading
+import array, errno, itertools, json, os, socket, struct, sys, threading
 
-MARK, FIRST_PORT, LAST_PORT = 0x5CE10000, 18000, 19999
+MARK, FIRST_PORT, LAST_PORT = 0x5CE10000, 18000, 31999
 KINDS = ["outbound4", "inbound4", "hbone4", "outbound6", "inbound6", "hbone6"]
 IP_TRANSPARENT, IPV6_TRANSPARENT, SO_REUSEPORT = 19, 75, 15
 lock, turns = threading.Lock(), itertools.count(os.getpid())
@@ -63,8 +63,17 @@ def dial(kind, peer, destination):
         transparent(sock, v6)
         with lock:
             port = FIRST_PORT + next(turns) % (LAST_PORT - FIRST_PORT + 1)
-        sock.bind((peer[0], port))
-    sock.connect(destination[:2])
+        try:
+            sock.bind((peer[0], port))
+            sock.connect(destination[:2])
+        except OSError as error:
+            # Somebody else's, or in TIME_WAIT: the next one.
+            if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
+                raise
+            sock.close()
+            return dial(kind, peer, destination)
+    else:
+        sock.connect(destination[:2])
     sock.settimeout(None)
     return sock
 
