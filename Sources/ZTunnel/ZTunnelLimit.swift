@@ -32,8 +32,9 @@ enum ZTunnelLimit {
   static let streamsPerTunnel = 200
   /// Connections that may wait for tunnel connections of one key.
   static let waitingPerKey = 4_096
-  /// Inbound connections per listener and worker whose handshake is not done.
-  static let handshakesPerListener = 512
+  /// Inbound connections of a worker whose handshake is not done, at about 80 KB each; the oldest
+  /// gives way to the next.
+  static let handshakesPerWorker = 256
 
   // MARK: Bytes
 

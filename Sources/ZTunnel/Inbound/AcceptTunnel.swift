@@ -8,30 +8,40 @@ extension Worker {
   /// A peer's tunnel connection to one of our pods.
   func acceptTunnel(
     _ socket: consuming Socket, from peer: SocketAddress, to local: SocketAddress,
-    on listener: ListenerHandler
+    in pod: ServedPod
   ) throws(LinuxError) {
-    let pod = listener.pod
-    guard let identity = mesh.workload(uid: pod.workloadUID)?.identity,
-      listener.handshakeBegan()
-    else {
+    guard let identity = mesh.workload(uid: pod.workloadUID)?.identity else {
       socket.closeWithReset()
       return
     }
     let tunnel = Tunnel(
-      id: takeIdentifier(), pod: pod, purpose: .server(listener, local: local), peer: peer,
+      id: takeIdentifier(), pod: pod, purpose: .server(local: local), peer: peer,
       localIdentity: identity, socket: socket, state: .waitingForIdentity, worker: self)
     do throws(LinuxError) {
       try tunnel.start()
     } catch {
-      listener.handshakeEnded()
       tunnel.abandon()
       throw error
     }
+    handshakeBegan(tunnel)
     if !beginServing(tunnel) {
       waitingTunnels.append(tunnel)
       tunnel.expire(after: ZTunnelLimit.identityWait)
     }
   }
+
+  /// Counts a handshake; when there are too many, the oldest gives way.
+  ///
+  /// An honest peer's is over within a few turns of the loop, so only those that dawdle grow old:
+  /// a flood of them never keeps an honest peer out.
+  private func handshakeBegan(_ tunnel: Tunnel) {
+    if handshakes.count >= ZTunnelLimit.handshakesPerWorker, let oldest = handshakes.first {
+      oldest.fail(.tlsFailure, "TLS handshake not done when \(handshakes.count) newer ones came")
+    }
+    handshakes.append(tunnel)
+  }
+
+  func handshakeEnded(_ tunnel: Tunnel) { handshakes.removeAll { $0 === tunnel } }
 
   /// Starts the handshake when there is a certificate to show; false when it has to wait.
   func beginServing(_ tunnel: Tunnel) -> Bool {
@@ -47,7 +57,7 @@ extension Worker {
 
   /// A CONNECT that is for this pod and may pass goes on to its application.
   func acceptStream(_ stream: StreamID, _ request: ConnectRequest, on tunnel: Tunnel) {
-    guard case .server(_, let local) = tunnel.purpose else { return }
+    guard case .server(let local) = tunnel.purpose else { return }
     guard request.fault == nil, let target = Self.target(of: request, local: local) else {
       tunnel.refuseStream(stream, status: 400)
       return

@@ -23,8 +23,6 @@ final class ServedPod {
 final class ListenerHandler: Handler {
   let pod: ServedPod
   let listener: ListenerSocket
-  /// Inbound tunnel connections that have not finished their handshake.
-  private var handshakes = 0
   /// Rests because there was no descriptor left.
   private var isResting = false
 
@@ -51,14 +49,6 @@ final class ListenerHandler: Handler {
     }
     worker.bury(self)
   }
-
-  func handshakeBegan() -> Bool {
-    guard handshakes < ZTunnelLimit.handshakesPerListener else { return false }
-    handshakes += 1
-    return true
-  }
-
-  func handshakeEnded() { handshakes -= 1 }
 
   override func ready(_ readiness: Readiness) {
     for _ in 0..<ZTunnelLimit.acceptsPerTurn where !isClosed && !isResting {
@@ -138,7 +128,7 @@ final class ListenerHandler: Handler {
       case .inbound4, .inbound6:
         try worker.acceptPlaintext(socket, from: peer, to: local, in: pod)
       case .hbone4, .hbone6:
-        try worker.acceptTunnel(socket, from: peer, to: local, on: self)
+        try worker.acceptTunnel(socket, from: peer, to: local, in: pod)
       }
     } catch {
       // The connection died before our first question about it.

@@ -50,6 +50,8 @@ final class Worker {
   /// Outbound connections that wait for the model or for an identity.
   var waiting: [OutboundSetup] = []
   var waitingTunnels: [Tunnel] = []
+  /// Inbound tunnel connections whose handshake is not done, oldest first.
+  var handshakes: [Tunnel] = []
   private var nextTurn = Random.uint64()
   private var nextIdentifier: UInt64 = 0
   private var randomState = Random.uint64()

@@ -136,7 +136,7 @@ extension Worker {
   /// A peer that never got as far as CONNECT.
   func refuseHandshake(_ tunnel: Tunnel, _ flag: ResponseFlag, _ reason: String) {
     guard flag == .tlsFailure || flag == .identity,
-      case .server(_, let local) = tunnel.purpose
+      case .server(let local) = tunnel.purpose
     else { return }
     report(
       .refused(

@@ -104,9 +104,9 @@ extension Tunnel {
     }
     switch purpose {
     case .client(let key): worker.tunnelIsDown(self, key, failure)
-    case .server(let listener, _):
+    case .server:
       if wasHandshaking {
-        listener.handshakeEnded()
+        worker.handshakeEnded(self)
         worker.refuseHandshake(self, flag, reason)
       }
     }

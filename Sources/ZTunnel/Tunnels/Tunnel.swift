@@ -14,7 +14,7 @@ final class Tunnel: Handler {
   enum Purpose {
     case client(TunnelKey)
     /// Address the peer dialled: the pod's own, on port 15008.
-    case server(ListenerHandler, local: SocketAddress)
+    case server(local: SocketAddress)
   }
 
   enum State: String {
@@ -165,7 +165,7 @@ extension Tunnel {
       expire(after: ZTunnelLimit.settings)
       switch purpose {
       case .client(let key): worker.tunnelIsUp(self, key)
-      case .server(let listener, _): listener.handshakeEnded()
+      case .server: worker.handshakeEnded(self)
       }
       return !isClosed
     }
