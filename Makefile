@@ -27,7 +27,7 @@ test: build ## every test, as root; FILTER=name for some
 demo: build ## two nodes, six pods, one namespace enrolled live; KEEP=1 leaves it up
 	@NODE_AGENT=$(abspath $(NODE_AGENT)) ZTUNNEL=$(abspath $(ZTUNNEL)) demo/run.sh
 bench: build ## ztunnel beside its peers in one run; PEERS=... REPS=...
-	@ZTUNNEL=$(abspath $(ZTUNNEL)) bench/run.sh
+	@NODE_AGENT=$(abspath $(NODE_AGENT)) ZTUNNEL=$(abspath $(ZTUNNEL)) bench/run.sh
 fuzz:    ## every parser under libFuzzer; SECONDS_EACH=60
 	@Fuzz/run.sh all $(or $(SECONDS_EACH),60)
 race: bpf ## the unit tests under ThreadSanitizer
