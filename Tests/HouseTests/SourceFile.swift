@@ -13,6 +13,8 @@ struct SourceFile: CustomTestStringConvertible, Sendable {
 
   var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
 
+  var lineCount: Int { text.count { $0 == "\n" } }
+
   /// The text without comment lines.
   var code: String {
     lines.filter { !$0.drop { $0 == " " }.hasPrefix("//") }.joined(separator: "\n")
