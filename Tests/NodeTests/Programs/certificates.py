@@ -4,6 +4,7 @@ Each kind is made once per mesh and identity, in a directory beside the manifest
 """
 import hashlib
 import os
+import ssl
 import subprocess
 import tempfile
 
@@ -11,9 +12,8 @@ import tempfile
 KINDS = ("good", "expired", "forged", "self-signed", "nameless", "nul", "server-only")
 
 
-def openssl(*arguments, text=""):
-    done = subprocess.run(
-        ["openssl", *arguments], input=text.encode(), capture_output=True, check=False)
+def openssl(*arguments, data=b""):
+    done = subprocess.run(["openssl", *arguments], input=data, capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"openssl {' '.join(arguments)}: {done.stderr.decode()}")
     return done.stdout
@@ -90,3 +90,14 @@ def write_leaf(scratch, authority, kind, identity):
         "x509", "-req", "-in", request, *signer, "-set_serial", str(int.from_bytes(os.urandom(15))),
         "-days", "-1" if kind == "expired" else "1", "-extfile", f"{scratch}/leaf.ext",
         "-out", f"{scratch}/leaf.crt")
+
+
+def facts(leaf):
+    """What a certificate says, of its DER: serial number, issuer, and seconds until it ends."""
+    text = openssl(
+        "x509", "-inform", "DER", "-noout", "-serial", "-issuer", "-enddate", "-ext", "subjectAltName", data=leaf)
+    said = dict(line.split("=", 1) for line in text.decode().splitlines() if "=" in line)
+    names = [line.strip() for line in text.decode().splitlines() if "URI:" in line]
+    return {
+        "serial": said["serial"].lower().lstrip("0"), "issuer": said["issuer"], "names": names,
+        "notAfter": ssl.cert_time_to_seconds(said["notAfter"])}

@@ -164,6 +164,13 @@ def case_good(authority, host, port="8080"):
     return report(connection, started, status=status, leaf=connection.leaf)
 
 
+def case_leaf(authority, host):
+    """No harm: what the pod's own certificate says."""
+    connection = open_tls(authority, host)
+    seen = certificates.facts(bytes.fromhex(connection.leaf))
+    return {**seen, "secondsLeft": seen["notAfter"] - time.time(), "ended": connection.ended}
+
+
 def case_preface(authority, host):
     started = time.monotonic()
     connection = open_tls(authority, host)
