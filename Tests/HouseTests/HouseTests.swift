@@ -121,7 +121,8 @@ private let impure: [(word: String, instead: String)] = [
     let specification = try #require(SourceFile.one("SPECIFICATION.md"))
     let tests = SourceFile.all(under: "Tests").map(\.text).joined()
     for name in specification.promisedTests {
-      #expect(tests.contains("`\(name)`"), "no test is called “\(name)”")
+      let isThere = tests.contains("`\(name)`")
+      #expect(isThere, "no test is called “\(name)”")
     }
     #expect(!specification.promisedTests.isEmpty)
   }
