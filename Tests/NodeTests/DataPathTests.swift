@@ -117,6 +117,13 @@ extension `A node` {
       #expect(result["sent"].bool == true, "\(result)")
     }
 
+    @Test func `that say nothing for longer than a keep-alive takes`() async throws {
+      let mesh = try Mesh.shared
+      let server = try await #require(mesh.pods["server"])
+      let result = try await mesh.client(in: "client", "idle", server.ip4, "8080", "5", "13")
+      #expect(result["alive"].int == 5, "\(result)")
+    }
+
     @Test func `2000 at the same time`() async throws {
       let mesh = try Mesh.shared
       let server = try await #require(mesh.pods["server"])
