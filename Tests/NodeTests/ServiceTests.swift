@@ -119,6 +119,13 @@ extension `A node` {
       #expect(absent.standardError.contains("--state-dir"))
     }
 
+    @Test func `the example manifests without a complaint`() async throws {
+      let examples = Mesh.programs.replacing(
+        "Tests/NodeTests/Programs", with: "manifests/embedded")
+      let check = try await run(Mesh.agentPath, "check", examples)
+      #expect(!(check.standardOutput + check.standardError).contains("warning"), "\(check)")
+    }
+
     @Test func `a table of what the kernel has`() async throws {
       let output = try await run(Mesh.agentPath, "check", "--system")
       for feature in ["tcx", "sk_lookup", "bpffs", "cgroup2"] {
