@@ -34,16 +34,16 @@ struct HeaderEncoder: Sendable {
       encodeIndex(StaticTable.count + 1 + fieldAt, into: &output)
       return
     }
+    let known = Self.findStatic(field)
+    if known.isWhole, !field.isNeverIndexed {
+      encodeIndex(known.index, into: &output)
+      return
+    }
     if let namedAt {
       let pattern: UInt8 = field.isNeverIndexed ? 0x10 : 0
       encodeLiteral(
         field, nameIndex: StaticTable.count + 1 + namedAt, prefixBits: 4, pattern: pattern,
         into: &output)
-      return
-    }
-    let known = Self.findStatic(field)
-    if known.isWhole, !field.isNeverIndexed {
-      encodeIndex(known.index, into: &output)
       return
     }
     let entry = TableEntry(name: field.name, value: field.value)

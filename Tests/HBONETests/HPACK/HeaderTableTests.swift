@@ -92,6 +92,12 @@ private let refusals: [Refusal] = [
     #expect(encoder.tableSize == 32 + 11 + 1)
   }
 
+  @Test func `a header of the static table is one byte, whatever else was sent under its name`() {
+    var encoder = HeaderEncoder()
+    _ = encoded([HeaderField(name: ":status", value: "503")], with: &encoder)
+    #expect(encoded([HeaderField(name: ":status", value: "200")], with: &encoder) == [0x88])
+  }
+
   @Test func `a never-indexed header enters no table and stays marked`() throws {
     var encoder = HeaderEncoder()
     var decoder = HeaderDecoder()
