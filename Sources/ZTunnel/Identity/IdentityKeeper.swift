@@ -13,6 +13,18 @@ struct IdentityKeeper {
     var key: PrivateKey?
     var credentials: Credentials?
     var wake: WallTime?
+
+    /// The certificate in use with the roots that came; nil when another certificate came.
+    func trusting(_ answer: IssuedCertificate) throws(CredentialsError) -> Credentials? {
+      guard let key, let credentials else { return nil }
+      do throws(CredentialsError) {
+        let same = try Credentials(key: key, chain: answer.chain, roots: answer.roots)
+        return same.facts == credentials.facts ? same : nil
+      } catch {
+        guard case .keyMismatch = error else { throw error }
+        return nil
+      }
+    }
   }
 
   private var demand = IdentityDemand()
@@ -72,6 +84,11 @@ struct IdentityKeeper {
     guard let entry = kept[certificate.identity] else { return nil }
     guard let key = entry.pendingKey ?? entry.key else { return nil }
     do throws(CredentialsError) {
+      if entry.pendingKey != nil, let renewed = try entry.trusting(certificate) {
+        // Only the roots are new: the request under way is still to be answered.
+        kept[certificate.identity]?.credentials = renewed
+        return renewed
+      }
       let credentials = try Credentials(
         key: key, chain: certificate.chain, roots: certificate.roots)
       on(.issued(credentials.facts), certificate.identity, at: now, jitter: jitter)
