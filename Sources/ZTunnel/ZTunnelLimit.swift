@@ -28,6 +28,8 @@ enum ZTunnelLimit {
   static let pingInterval = Duration.seconds(10)
   /// From a PING to its answer.
   static let pingAnswer = Duration.seconds(20)
+  /// From the announcement that a tunnel connection drains to naming its last stream.
+  static let drainEcho = Duration.seconds(1)
   /// Streams of ours on one tunnel connection; the peer may allow fewer.
   static let streamsPerTunnel = 200
   /// Connections that may wait for tunnel connections of one key.
@@ -35,6 +37,8 @@ enum ZTunnelLimit {
   /// Inbound connections of a worker whose handshake is not done, at about 80 KB each; the oldest
   /// gives way to the next.
   static let handshakesPerWorker = 256
+  /// How long an application may go on sending to a stream that is over without error.
+  static let linger = Duration.seconds(5)
 
   // MARK: Bytes
 
@@ -77,6 +81,13 @@ enum ZTunnelLimit {
   static let labelSets = 10_000
   /// Bytes queued for an agent that reads slowly; records beyond are dropped and counted.
   static let agentBacklogBytes = 8 * 1_024 * 1_024
+  /// How long a worker keeps a record, so that those of many connections travel together.
+  static let messageDelay = Duration.milliseconds(20)
+  static let messagesPerReport = 256
+  /// Reports the control thread may be behind by.
+  static let reports = 4_096
+  /// From finding the control thread's mailbox full to the next attempt.
+  static let reportRetry = Duration.milliseconds(10)
 
   // MARK: Memory
 

@@ -34,6 +34,22 @@ extension AppSocket {
     }
   }
 
+  /// Reads to the application's end, for nobody.
+  func discard() {
+    if isWritable, hasPending { drainPending() }
+    while isReadable, !hasEnded, !isClosed {
+      switch socket?.receive(into: &worker.plain, atMost: ZTunnelLimit.relayBytes) ?? .wouldBlock {
+      case .bytes: worker.plain.removeAll()
+      case .endOfFile:
+        hasEnded = true
+        isReadable = false
+        closeIfDone()
+      case .wouldBlock: isReadable = false
+      case .reset: wasReset()
+      }
+    }
+  }
+
   /// Reads straight into the tunnel connection's plaintext, behind room for the frame's header.
   func pump(into tunnel: Tunnel, _ stream: StreamID) {
     if isWritable, hasPending { drainPending() }

@@ -13,6 +13,8 @@ final class AppSocket: Handler {
     case none
     case socket(AppSocket)
     case stream(Tunnel, StreamID)
+    /// The stream is over without error: what it brought is still delivered, nothing is taken.
+    case over
   }
 
   /// Whose namespace the socket lives in.
@@ -87,7 +89,7 @@ final class AppSocket: Handler {
   }
 
   override func expired() {
-    setup?.expired()
+    if let setup { setup.expired() } else { abort(flag: .none, reason: "the stream was over") }
   }
 
   /// Moves what the application sends, up to a turn's share.
@@ -96,6 +98,7 @@ final class AppSocket: Handler {
     case .none: return
     case .socket(let peer): pump(to: peer)
     case .stream(let tunnel, let stream): pump(into: tunnel, stream)
+    case .over: discard()
     }
   }
 
@@ -127,7 +130,7 @@ extension AppSocket {
   func abort(flag: ResponseFlag, reason: String) {
     guard !isClosed else { return }
     switch link {
-    case .none: break
+    case .none, .over: break
     case .socket(let peer):
       link = .none
       peer.link = .none
@@ -180,7 +183,19 @@ extension AppSocket {
       link = .none
       tunnel.forgetStream(stream)
       close(withReset: false)
+    case .over: close(withReset: false)
     }
+  }
+
+  /// The other side reset the stream without error: it has said all, and wants to hear no more.
+  ///
+  /// Closing at once would reset the connection when bytes of the application are unread, and so
+  /// take back what is on its way to it.
+  func streamIsOver() {
+    link = .over
+    expire(after: ZTunnelLimit.linger)
+    if gathered.isEmpty { finishWriting() } else { isEnding = true }
+    if !isClosed { worker.queue(self) }
   }
 }
 

@@ -36,6 +36,15 @@ extension Tunnel {
     }
     state = .draining
     http2.goAway(.noError)
+    if isServer { expire(after: ZTunnelLimit.drainEcho) }
+    worker.flushLater(self)
+    closeIfDrained()
+  }
+
+  /// A client that did not echo the first GOAWAY in time is not waited for.
+  func nameLastStream() {
+    guard isServer, !http2.isDrained else { return }
+    http2.goAway(.noError)
     worker.flushLater(self)
     closeIfDrained()
   }
@@ -58,7 +67,7 @@ extension Tunnel {
 
   /// Keeps the connection proven, gives memory back, and ends it after long idleness.
   func tick() {
-    guard hasSettings else {
+    guard hasSettings || state == .draining else {
       fail(.http2Failure, "no SETTINGS from \(peer) within \(ZTunnelLimit.settings)")
       return
     }

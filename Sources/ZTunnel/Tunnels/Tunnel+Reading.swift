@@ -61,7 +61,8 @@ extension Tunnel {
         fail(.connect, "closed by the peer", isTransportLoss: true)
       case .failed(let failure):
         worker.plain.removeAll()
-        flush()
+        // The session seals nothing more, but its alert waits in `cipherOut`.
+        send()
         fail(.tlsFailure, "\(failure)")
       }
     }
@@ -155,8 +156,11 @@ extension Tunnel {
       setup.streamWasReset(code)
       return
     }
-    socket.link = .none
-    let isClean = code == .noError && !socket.hasPending && socket.gathered.isEmpty
-    socket.close(withReset: !isClean, reason: isClean ? "" : "reset by the other side (\(code))")
+    guard code == .noError else {
+      socket.link = .none
+      socket.close(withReset: true, reason: "reset by the other side (\(code))")
+      return
+    }
+    socket.streamIsOver()
   }
 }

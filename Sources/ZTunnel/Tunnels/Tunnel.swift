@@ -112,8 +112,10 @@ final class Tunnel: Handler {
           + "a network policy or firewall may block port \(AgentPort.hbone)")
     case .handshaking:
       fail(.tlsFailure, "TLS handshake with \(peer) not done within \(ZTunnelLimit.tlsHandshake)")
-    case .open, .draining:
-      tick()
+    case .open: tick()
+    case .draining:
+      nameLastStream()
+      if !isClosed { tick() }
     }
   }
 }

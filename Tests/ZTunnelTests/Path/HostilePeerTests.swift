@@ -1,6 +1,7 @@
 import AgentProtocol
 import Linux
 import MeshModel
+import TLS
 import Testing
 
 @Suite(.enabled(if: CurrentProcess.isRoot, "needs root"), .serialized)
@@ -79,6 +80,41 @@ struct `A hostile peer in the network` {
     for _ in 0..<200 { silent.append(try Stream.dial(Self.door, in: nodes.network.client)) }
     #expect(try Self.peer(of: nodes).connect("10.77.0.2:8080") == 200)
     #expect(silent.count == 200)
+  }
+
+  @Test func `that resets without error still has its bytes delivered, and then the end`() throws {
+    let nodes = try TwoNodes()
+    let outcomes = Outcomes()
+    let count = 4_000_000
+    let server = try nodes.serve { stream, _ in
+      // Slow to read: most of it waits in ztunnel when the reset comes.
+      var events: [PollEvent] = []
+      try Poller().wait(timeout: .milliseconds(300), into: &events)
+      do {
+        outcomes.add("\(try stream.receive(exactly: count).count) \(try stream.receive().count)")
+      } catch {
+        outcomes.add("\(error)")
+      }
+    }
+    _ = server
+    let peer = try Self.peer(of: nodes)
+    try peer.sendAndReset("10.77.0.2:8080", [UInt8](repeating: 7, count: count))
+    #expect(try outcomes.next() == "4000000 0")
+  }
+
+  @Test func `that forges a record hears so, whatever else is on its way to it`() throws {
+    let nodes = try TwoNodes()
+    let peer = try Self.peer(of: nodes)
+    // bad_record_mac. Source: RFC 8446, section 6.
+    #expect(try peer.sendPingAndForgery() == .alert(TLSAlert(number: 20)))
+  }
+
+  @Test func `that does not answer a drain does not hold it up`() throws {
+    let nodes = try TwoNodes()
+    let peer = try Self.peer(of: nodes)
+    #expect(try peer.connect("nonsense") == 400)
+    try nodes.destination.send(.drain(deadline: .seconds(30)))
+    try nodes.destination.wait("drained", within: .seconds(5)) { $0 == .drained(cut: 0) }
   }
 
   @Test func `with noise after a good handshake loses its connection and no other`() throws {

@@ -12,6 +12,7 @@ final class TestPeer {
   private var incoming = Buffer()
   private var outgoing = Buffer()
   private var plain = Buffer()
+  private var lastStream: StreamID?
 
   init(
     _ identity: SPIFFEID, from namespace: borrowing NetworkNamespace, to address: SocketAddress,
@@ -39,12 +40,51 @@ final class TestPeer {
     guard let stream = http2.open(authority: authority, headers: []) else {
       throw Stream.Failure.reset
     }
+    lastStream = stream
     try writeControl()
     while true {
       switch session.read(from: &incoming, into: &plain, atMost: 65_536, to: &outgoing) {
       case .bytes: if let status = try parse(stream) { return status }
       case .wantsMore: try fill()
       case .closed, .failed: throw Stream.Failure.reset
+      }
+    }
+  }
+
+  /// Opens a tunnel, sends the bytes, resets the stream without error.
+  func sendAndReset(_ authority: String, _ bytes: [UInt8]) throws {
+    guard try connect(authority) == 200, let stream = lastStream else { throw Stream.Failure.reset }
+    var frames = Buffer()
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let part = rest.prefix(max(http2.sendCredit(stream), 1))
+      let header = http2.writeDataHeader(stream, count: part.count, endStream: false)
+      for index in header.indices { frames.append(header[index]) }
+      frames.append(contentsOf: Array(part))
+      rest = rest.dropFirst(part.count)
+    }
+    http2.reset(stream, .noError)
+    http2.control.withBytes { frames.append($0) }
+    http2.control.removeAll()
+    while !frames.isEmpty { _ = session.write(from: &frames, to: &outgoing) }
+    try flush()
+  }
+
+  /// A PING and a record nobody sealed, together; how the other side ends the session.
+  func sendPingAndForgery() throws -> TLSFailure? {
+    http2.ping(1)
+    var frames = Buffer()
+    http2.control.withBytes { frames.append($0) }
+    http2.control.removeAll()
+    _ = session.write(from: &frames, to: &outgoing)
+    outgoing.append(contentsOf: [0x17, 3, 3, 0, 32] + [UInt8](repeating: 0xaa, count: 32))
+    try flush()
+    while true {
+      switch session.read(from: &incoming, into: &plain, atMost: 65_536, to: &outgoing) {
+      case .bytes: plain.removeAll()
+      case .wantsMore: try fill()
+      case .closed: return nil
+      case .failed(let failure): return failure
       }
     }
   }
