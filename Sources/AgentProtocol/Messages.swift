@@ -43,7 +43,6 @@ public enum TunnelMessage: Hashable, Sendable {
   case modelRejected(generation: UInt64, reason: String)
   /// A canary connection from inside the pod arrived on the outbound listener.
   case canaryArrived(uid: String, nonce: UInt64)
-  case connectionOpened(ConnectionRecord)
   case connectionClosed(ConnectionRecord)
   case refused(Refusal)
   case inspection(request: UInt64, Inspection)

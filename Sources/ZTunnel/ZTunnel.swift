@@ -17,7 +17,7 @@ enum ZTunnel {
     // Before any other thread, so that all of them block the signals.
     let signals = try SignalDescriptor([.terminate, .interrupt])
     _ = try CurrentProcess.raiseDescriptorLimit()
-    let reports = try Mailbox<WorkerReport>()
+    let reports = try Mailbox<WorkerReport>(capacity: ZTunnelLimit.reports)
     let count = arguments.threads ?? max(CurrentProcess.processorCount, 2)
     var peers: [WorkerPeer] = []
     for _ in 0..<count { peers.append(WorkerPeer(try Mailbox<WorkerCommand>())) }

@@ -31,9 +31,6 @@ extension TunnelMessage: Coded {
       writer.byte(7)
       writer.text(uid)
       writer.integer(nonce)
-    case .connectionOpened(let record):
-      writer.byte(8)
-      record.write(to: &writer)
     case .connectionClosed(let record):
       writer.byte(9)
       record.write(to: &writer)
@@ -63,7 +60,6 @@ extension TunnelMessage: Coded {
     case 6:
       self = .modelRejected(generation: try reader.integer(), reason: try reader.text())
     case 7: self = .canaryArrived(uid: try reader.text(), nonce: try reader.integer())
-    case 8: self = .connectionOpened(try ConnectionRecord(from: &reader))
     case 9: self = .connectionClosed(try ConnectionRecord(from: &reader))
     case 10: self = .refused(try Refusal(from: &reader))
     case 11:

@@ -219,7 +219,7 @@ extension Control {
 extension Control {
   private func handle(_ report: WorkerReport) {
     switch report {
-    case .message(let message): forward(message)
+    case .messages(let messages): for message in messages { forward(message) }
     case .listenerBroken(let listener): remake(listener)
     case .podReleased(let uid): released(uid)
     case .inspected(let request, let worker, let part): collect(request, worker, part)

@@ -50,7 +50,7 @@ enum WorkerCommand: Sendable {
 
 /// What a worker tells the control thread.
 enum WorkerReport: Sendable {
-  case message(TunnelMessage)
+  case messages([TunnelMessage])
   /// The kernel destroyed the listener (accept answers EINVAL).
   case listenerBroken(ListenerSocket)
   /// This worker holds nothing of the pod any more.

@@ -111,8 +111,7 @@ extension Worker {
     do throws(LinuxError) {
       try listener.start()
     } catch {
-      tellControl(
-        .message(.podFailed(uid: pod.uid, reason: "a listener cannot be watched: \(error)")))
+      report(.podFailed(uid: pod.uid, reason: "a listener cannot be watched: \(error)"))
     }
   }
 
@@ -142,7 +141,8 @@ extension Worker {
       tunnel.fail(.connect, "the pod was removed")
     }
     endSockets(of: pod)
-    releaseWhenBuried(pod)
+    // The last references die with this batch; then the control thread may close its own.
+    tellControl(.podReleased(uid: uid))
   }
 
   // MARK: Drain
@@ -185,7 +185,7 @@ extension Worker {
       case .summary, .certificates:
         .counts(
           connections: UInt64(connections.count), tunnels: UInt64(tunnels.count),
-          droppedRecords: droppedReports)
+          droppedRecords: reports.droppedMessages)
       }
     tellControl(.inspected(request: request, worker: number, part))
   }

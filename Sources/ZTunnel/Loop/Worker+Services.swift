@@ -18,12 +18,12 @@ extension Worker {
     return held
   }
 
-  /// Tells the control thread something it must not miss.
-  ///
-  /// Its mailbox is far larger than what can be under way; when it is full all the same, the
-  /// control thread is stuck and nothing would be served by waiting here.
-  func tellControl(_ report: WorkerReport) {
-    if !control.post(report) { droppedReports += 1 }
+  /// Tells the control thread something it must not miss, when the batch ends.
+  func tellControl(_ report: WorkerReport) { reports.add(report, at: now) }
+
+  /// Tells the agent; only what someone waits for is worth a wake-up of its own.
+  func report(_ message: TunnelMessage, isUrgent: Bool = true) {
+    reports.add(message, isUrgent: isUrgent, at: now)
   }
 }
 

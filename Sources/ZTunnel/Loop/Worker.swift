@@ -56,10 +56,9 @@ final class Worker {
   private var nextIdentifier: UInt64 = 0
   private var randomState = Random.uint64()
   var drain: Drain?
-  private var released: [String] = []
   /// Connections that died between accept and our first question about them.
   var failedAccepts: UInt64 = 0
-  var droppedReports: UInt64 = 0
+  var reports = Reports()
   var reserve: SharedDescriptor?
 
   init(
@@ -86,15 +85,15 @@ final class Worker {
       finishDrain()
       peers[number].sockets.store(slots.count, ordering: .relaxed)
       if !graveyard.isEmpty { graveyard.removeAll(keepingCapacity: true) }
-      for uid in released { tellControl(.podReleased(uid: uid)) }
-      released.removeAll()
+      reports.tell(control, at: now)
     }
   }
 
   private var timeout: Duration? {
     if !queued.isEmpty { return .zero }
-    let ending = drain.flatMap { $0.isReported ? nil : $0.deadline }
-    let next = [timers.earliest, ending].compactMap(\.self).min()
+    var next = reports.due
+    if let timer = timers.earliest { next = min(next ?? timer, timer) }
+    if let drain, !drain.isReported { next = min(next ?? drain.deadline, drain.deadline) }
     return next.map { $0.since(now) }
   }
 
@@ -195,11 +194,6 @@ extension Worker {
     return nextTurn
   }
 
-  /// Records go to the agent; when it is slow or away the oldest stay and the new ones are counted.
-  func report(_ message: TunnelMessage) {
-    if !control.post(.message(message)) { droppedReports += 1 }
-  }
-
   func takeReserve() {
     do throws(LinuxError) {
       reserve = SharedDescriptor(try mailboxDescriptorCopy())
@@ -233,11 +227,6 @@ extension Worker {
     for handler in slots.all {
       if let socket = handler as? AppSocket { socket.cut("ztunnel ended") }
     }
-  }
-
-  /// The last references die with this batch; then the control thread may close its own.
-  func releaseWhenBuried(_ pod: ServedPod) {
-    released.append(pod.uid)
   }
 
   /// Unique within the process: the worker's number is in the upper bits.

@@ -166,9 +166,6 @@ extension Worker {
     connection.socket = socket
     socket.connection = connection
     connections[connection.id] = connection
-    if configuration?.wantsConnectionRecords == true {
-      report(.connectionOpened(connection.record(at: now)))
-    }
   }
 
   /// The connection has ended: completes its record.
@@ -177,7 +174,8 @@ extension Worker {
     connections[connection.id] = nil
     connection.labels.closed &+= 1
     guard configuration?.wantsConnectionRecords == true else { return }
-    report(.connectionClosed(connection.record(at: now, flag: flag, reason: reason)))
+    report(
+      .connectionClosed(connection.record(at: now, flag: flag, reason: reason)), isUrgent: false)
   }
 }
 

@@ -36,10 +36,9 @@ extension RandomValues {
     case 5: .modelApplied(generation: unsigned())
     case 6: .modelRejected(generation: unsigned(), reason: text())
     case 7: .canaryArrived(uid: text(), nonce: unsigned())
-    case 8: .connectionOpened(connection())
-    case 9: .connectionClosed(connection())
-    case 10: .refused(refusal())
-    case 11: .inspection(request: unsigned(), inspection())
+    case 8: .connectionClosed(connection())
+    case 9: .refused(refusal())
+    case 10: .inspection(request: unsigned(), inspection())
     default: .drained(cut: half())
     }
   }

@@ -97,6 +97,7 @@ struct `A connection between two nodes` {
     let outcomes = Outcomes()
     let server = try nodes.serve { stream, _ in
       do {
+        try stream.send("open")
         while !(try stream.receive().isEmpty) {}
         outcomes.add("end")
       } catch Stream.Failure.reset {
@@ -105,10 +106,7 @@ struct `A connection between two nodes` {
     }
     _ = server
     let stream = try nodes.dial()
-    try stream.send("x")
-    try nodes.source.wait("open") {
-      if case .connectionOpened = $0 { true } else { false }
-    }
+    #expect(try stream.receiveText(4) == "open")
     stream.reset()
     #expect(try outcomes.next() == "reset")
   }
