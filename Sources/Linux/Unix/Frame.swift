@@ -11,8 +11,10 @@ public enum Frame {
     public static let firstRoomBytes = 64 << 10
     /// Payload bytes a writer holds for a peer that does not read.
     public static let queuedBytes = 64 << 20
-    /// Frames a writer holds for a peer that does not read.
-    public static let queuedFrames = 65_536
+    /// Sends a writer holds for a peer that does not read.
+    public static let queuedSends = 65_536
+    /// Frames that carry no descriptors share a send until it has so many bytes.
+    public static let bytesPerSend = 64 << 10
   }
 
   static let headerBytes = 4

@@ -3,7 +3,7 @@ import Glibc
 
 /// The frames that wait for a socket to take them, in order, with the descriptors they own.
 public struct FrameWriter: ~Copyable {
-  private var queue: [QueuedFrame] = []
+  private var queue: [QueuedSend] = []
   private var nextIndex = 0
   /// Bytes that wait, headers included.
   public private(set) var queuedBytes = 0
@@ -11,7 +11,6 @@ public struct FrameWriter: ~Copyable {
   public init() {}
 
   public var isEmpty: Bool { nextIndex == queue.count }
-  public var queuedFrames: Int { queue.count - nextIndex }
 
   /// Takes a frame to be sent by the next `flush`.
   ///
@@ -22,12 +21,15 @@ public struct FrameWriter: ~Copyable {
     guard payload.count <= Frame.Limit.payloadBytes else {
       throw .tooLong(byteCount: payload.count)
     }
-    guard queuedFrames < Frame.Limit.queuedFrames,
+    guard queue.count - nextIndex < Frame.Limit.queuedSends,
       queuedBytes + payload.count <= Frame.Limit.queuedBytes
     else { throw .queueFull }
-    let frame = QueuedFrame(payload, descriptors)
-    queuedBytes += frame.bytes.count
-    queue.append(frame)
+    queuedBytes += Frame.headerBytes + payload.count
+    if descriptors.isEmpty, !isEmpty, let last = queue.last, last.takesMore {
+      last.append(payload)
+    } else {
+      queue.append(QueuedSend(payload, descriptors))
+    }
   }
 
   public enum Outcome: Hashable, Sendable {
@@ -39,23 +41,23 @@ public struct FrameWriter: ~Copyable {
 
   public mutating func flush(to socket: borrowing Socket) throws(FrameError) -> Outcome {
     while nextIndex < queue.count {
-      let frame = queue[nextIndex]
-      guard let count = try send(frame, to: socket) else {
+      let next = queue[nextIndex]
+      guard let count = try send(next, to: socket) else {
         compact()
         return .wouldBlock
       }
       queuedBytes -= count
-      frame.sentBytes += count
+      next.sentBytes += count
       // The descriptors went with the first byte; our copies close.
-      if !frame.descriptors.isEmpty { frame.descriptors = DescriptorList() }
-      if frame.sentBytes == frame.bytes.count { nextIndex += 1 }
+      if !next.descriptors.isEmpty { next.descriptors = DescriptorList() }
+      if next.sentBytes == next.bytes.count { nextIndex += 1 }
     }
     queue.removeAll(keepingCapacity: queue.count < 64)
     nextIndex = 0
     return .drained
   }
 
-  /// Drops what was sent once it is the larger part, so that each frame moves once at most.
+  /// Drops what was sent once it is the larger part, so that each send moves once at most.
   private mutating func compact() {
     guard nextIndex > queue.count / 2 else { return }
     queue.removeFirst(nextIndex)
@@ -63,31 +65,36 @@ public struct FrameWriter: ~Copyable {
   }
 }
 
-private final class QueuedFrame {
-  let bytes: [UInt8]
+/// A frame with the descriptors beside it, or a run of frames without any.
+private final class QueuedSend {
+  private(set) var bytes: [UInt8] = []
   var sentBytes = 0
   var descriptors: DescriptorList
 
   init(_ payload: Span<UInt8>, _ descriptors: consuming DescriptorList) {
-    var bytes: [UInt8] = []
+    self.descriptors = descriptors
     bytes.reserveCapacity(Frame.headerBytes + payload.count)
+    append(payload)
+  }
+
+  var takesMore: Bool { descriptors.isEmpty && bytes.count < Frame.Limit.bytesPerSend }
+
+  func append(_ payload: Span<UInt8>) {
     for shift in stride(from: 24, through: 0, by: -8) {
       bytes.append(UInt8(truncatingIfNeeded: payload.count >> shift))
     }
     unsafe payload.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
-    self.bytes = bytes
-    self.descriptors = descriptors
   }
 }
 
 /// Bytes the kernel took, nil when it would block.
 private func send(
-  _ frame: QueuedFrame, to socket: borrowing Socket
+  _ next: QueuedSend, to socket: borrowing Socket
 ) throws(FrameError) -> Int? {
   let number = socket.number
-  let remaining = frame.bytes[frame.sentBytes...]
+  let remaining = next.bytes[next.sentBytes...]
   let sent = unsafe remaining.withUnsafeBufferPointer { bytes in
-    frame.descriptors.withNumbers { numbers in
+    next.descriptors.withNumbers { numbers in
       unsafe numbers.withUnsafeBufferPointer { numbers in
         var result: Int
         repeat {
