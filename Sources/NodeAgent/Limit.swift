@@ -1,7 +1,8 @@
 /// Every bound and interval of the node agent, by name.
 enum Limit {
-  /// Refusals kept for `status refusals`; the oldest goes first.
-  static let refusalsKept = 1_000
+  /// Refusals of each of five kinds kept for `status refusals`, equal ones counted as one; the
+  /// least recent goes first.
+  static let refusalsKeptOfEachKind = 200
   /// Label sets of one metric family; what comes after is summed under `unknown`.
   static let metricLabelSets = 2_000
   /// Bytes of a label value; longer ones are cut.

@@ -7,26 +7,65 @@ import Testing
 let web = SPIFFEID(trustDomain: "cluster.local", namespace: "shop", serviceAccount: "web")
 let api = SPIFFEID(trustDomain: "cluster.local", namespace: "shop", serviceAccount: "api")
 
-func refusal(id: UInt64, _ cause: Refusal.Cause) -> Refusal {
+func refusal(
+  id: UInt64, _ cause: Refusal.Cause, from source: SPIFFEID? = web, _ ip: UInt32 = 0x0a00_0001
+) -> Refusal {
   Refusal(
-    id: id, direction: .inbound, at: WallTime(secondsSinceEpoch: 0), generation: 3,
-    sourceIdentity: web, destinationIdentity: api,
-    source: SocketAddress(ip: .v4(0x0a00_0001), port: 40_000),
+    id: id, direction: .inbound, at: WallTime(secondsSinceEpoch: Double(id)), generation: 3,
+    sourceIdentity: source, destinationIdentity: api,
+    source: SocketAddress(ip: .v4(ip), port: UInt16(truncatingIfNeeded: 40_000 + id)),
     destination: SocketAddress(ip: .v4(0x0a00_0002), port: 80), cause: cause)
 }
 
 @Suite struct `The ring of refusals` {
   @Test func `tells the newest first and forgets the oldest`() {
     var ring = RefusalRing(capacity: 3)
-    for id in 1...5 { ring.record(refusal(id: UInt64(id), .policy(.unknownWorkload))) }
-    #expect(ring.newestFirst.map(\.id) == [5, 4, 3])
+    for id: UInt64 in 1...5 {
+      ring.record(refusal(id: id, .policy(.unknownWorkload), UInt32(id)))
+    }
+    #expect(ring.newestFirst.map(\.latest.id) == [5, 4, 3])
     #expect(ring.total == 5)
   }
 
   @Test func `is in order before it is full`() {
     var ring = RefusalRing(capacity: 3)
-    for id in 1...2 { ring.record(refusal(id: UInt64(id), .policy(.unknownWorkload))) }
-    #expect(ring.newestFirst.map(\.id) == [2, 1])
+    for id: UInt64 in 1...2 {
+      ring.record(refusal(id: id, .policy(.unknownWorkload), UInt32(id)))
+    }
+    #expect(ring.newestFirst.map(\.latest.id) == [2, 1])
+  }
+
+  @Test func `counts what differs in nothing but time and port`() {
+    var ring = RefusalRing(capacity: 3)
+    for id: UInt64 in 1...1_000 { ring.record(refusal(id: id, .policy(.unknownWorkload))) }
+    ring.record(refusal(id: 1_001, .policy(.unknownWorkload), 7))
+    ring.record(refusal(id: 1_002, .policy(.unknownWorkload)))
+    #expect(ring.newestFirst.map(\.latest.id) == [1_002, 1_001])
+    #expect(ring.newestFirst.map(\.count) == [1_001, 1])
+    #expect(ring.newestFirst[0].first == WallTime(secondsSinceEpoch: 1))
+    #expect(ring.total == 1_002)
+  }
+
+  @Test func `keeps what strangers do from pushing out the others`() {
+    var ring = RefusalRing(capacity: 10)
+    let unfinished = Refusal.Cause.failure(flag: .tlsFailure, reason: "not done in 10 s")
+    ring.record(refusal(id: 1, .policy(.unknownWorkload)))
+    ring.record(refusal(id: 2, .failure(flag: .identity, reason: "another's certificate")))
+    for id: UInt64 in 3...10_000 {
+      ring.record(refusal(id: id, unfinished, from: nil, UInt32(id)))
+      ring.record(refusal(id: id, .policy(.unknownWorkload), from: nil, UInt32(id)))
+    }
+    #expect(ring.newestFirst.count == 22)
+    #expect(ring.newestFirst.suffix(2).map(\.latest.id) == [2, 1])
+  }
+
+  @Test func `forgets the least recent, not the first seen`() {
+    var ring = RefusalRing(capacity: 2)
+    for (id, ip) in [(1, 1), (2, 2), (3, 1), (4, 3)] as [(UInt64, UInt32)] {
+      ring.record(refusal(id: id, .policy(.unknownWorkload), ip))
+    }
+    #expect(ring.newestFirst.map(\.latest.id) == [4, 3])
+    #expect(ring.newestFirst.map(\.count) == [1, 2])
   }
 }
 
@@ -38,7 +77,8 @@ func refusal(id: UInt64, _ cause: Refusal.Cause) -> Refusal {
     #expect(status.cause == "policy")
     #expect(status.policy == "shop/deny")
     #expect(status.rule == 2)
-    #expect(status.at == "1970-01-01T00:00:00.000Z")
+    #expect(status.at == "1970-01-01T00:02:51.000Z")
+    #expect(status.count == 1)
   }
 
   @Test func `names the nearest allow and the field that missed`() {

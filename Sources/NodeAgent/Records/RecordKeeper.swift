@@ -24,7 +24,7 @@ actor RecordKeeper {
     writer.write(LogLine(refused: refusal, at: WallClock.now()).rendered(as: format))
   }
 
-  var refusals: [Refusal] { ring.newestFirst }
+  var refusals: [RefusalRing.Entry] { ring.newestFirst }
   var refusalCount: UInt64 { ring.total }
   var labelSetOverflows: UInt64 { limiter.overflows }
 

@@ -49,10 +49,15 @@ extension TunnelStatus {
 }
 
 extension RefusalStatus {
-  init(_ refusal: Refusal) {
+  /// The refusal alone, as the log tells it.
+  init(_ refusal: Refusal) { self.init(RefusalRing.Entry(refusal)) }
+
+  init(_ entry: RefusalRing.Entry) {
+    let refusal = entry.latest
     let denial = refusal.cause.denial
     self.init(
-      id: refusal.id.hexadecimal, at: refusal.at.timestamp, direction: refusal.direction.name,
+      id: refusal.id.hexadecimal, at: refusal.at.timestamp, firstAt: entry.first.timestamp,
+      count: entry.count, direction: refusal.direction.name,
       generation: refusal.generation, sourceIdentity: refusal.sourceIdentity?.description,
       destinationIdentity: refusal.destinationIdentity?.description,
       source: refusal.source.description, destination: refusal.destination.description,

@@ -165,9 +165,13 @@ struct TunnelStatus: Codable, Equatable, Sendable {
 }
 
 struct RefusalStatus: Codable, Equatable, Sendable {
-  /// Sixteen hexadecimal digits, the same on both nodes.
+  /// Sixteen hexadecimal digits, the same on both nodes; the latest one's of several.
   var id: String
+  /// When the latest happened.
   var at: String
+  var firstAt: String
+  /// How many differ in nothing but time and the source's port.
+  var count: UInt64
   var direction: String
   var generation: UInt64
   var sourceIdentity: String?

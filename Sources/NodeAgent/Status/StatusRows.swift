@@ -77,12 +77,14 @@ extension StatusReport {
 
   var refusalTable: Table {
     var table = Table(columns: [
-      "ID", "AT", "DIRECTION", "SOURCE", "SOURCE IDENTITY", "DESTINATION", "CAUSE", "POLICY",
+      "ID", "AT", "COUNT", "DIRECTION", "SOURCE", "SOURCE IDENTITY", "DESTINATION", "CAUSE",
+      "POLICY",
       "RULE",
     ])
     table.rows = refusals.map { refusal in
       [
-        Table.Cell(refusal.id), Table.Cell(refusal.at), Table.Cell(refusal.direction),
+        Table.Cell(refusal.id), Table.Cell(refusal.at), Table.Cell(String(refusal.count)),
+        Table.Cell(refusal.direction),
         Table.Cell(refusal.source), Table.Cell(refusal.sourceIdentity ?? ""),
         Table.Cell(refusal.destination), Table.Cell(refusal.cause, .bad),
         Table.Cell(refusal.policy ?? ""), Table.Cell(refusal.rule.map(String.init) ?? ""),
