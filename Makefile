@@ -1,7 +1,8 @@
 # Skein: `make help` lists the targets. KEEP=1 leaves the demo up; FILTER=name runs some tests only.
 SHELL       := /bin/bash
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
-STATIC      := -c release --scratch-path .build-static -Xswiftc -static-executable -Xlinker --gc-sections
+STATIC      := -c release --scratch-path .build-static -Xswiftc -static-executable -Xswiftc -use-ld=lld \
+               -Xlinker --gc-sections
 SWIFT_CODE  := Package.swift Sources Tests
 ZTUNNEL     := .build-static/release/ztunnel
 NODE_AGENT  := .build/debug/node-agent
