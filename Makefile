@@ -7,7 +7,7 @@ SWIFT_CODE  := Package.swift Sources Tests
 ZTUNNEL     := .build-static/release/ztunnel
 NODE_AGENT  := .build/debug/node-agent
 
-.PHONY: help check deps lint format bpf build test demo bench fuzz race clean
+.PHONY: help check deps lint format bpf build test demo bench fuzz race memory clean
 
 help:    ## this list
 	@sed -n 's/^\([a-z]*\): *[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,7 +31,9 @@ bench: build ## ztunnel beside its peers in one run; PEERS=... REPS=...
 	@NODE_AGENT=$(abspath $(NODE_AGENT)) ZTUNNEL=$(abspath $(ZTUNNEL)) bench/run.sh
 fuzz:    ## every parser under libFuzzer; SECONDS_EACH=60
 	@Fuzz/run.sh all $(or $(SECONDS_EACH),60)
-race: bpf ## the unit tests under ThreadSanitizer
-	swift test $(SWIFT_FLAGS) --sanitize=thread --scratch-path .build-race --skip NodeTests
+race: bpf ## ztunnel and its tests under ThreadSanitizer
+	swift test $(SWIFT_FLAGS) --sanitize=thread --scratch-path .build-race --filter '^(ZTunnel|Linux)Tests'
+memory: bpf ## ztunnel and its tests under AddressSanitizer
+	swift test $(SWIFT_FLAGS) --sanitize=address --scratch-path .build-memory --filter '^(ZTunnel|TLS)Tests'
 clean:   ## remove what was built
-	rm -rf .build .build-static .build-race Sources/CBPF/generated
+	rm -rf .build .build-static .build-race .build-memory Sources/CBPF/generated
