@@ -1,5 +1,5 @@
 public import Linux
-import MeshModel
+public import MeshModel
 
 /// One node's redirection: which pods' connections the kernel hands to ztunnel.
 ///
@@ -35,8 +35,9 @@ public struct Redirection: ~Copyable, Sendable {
   ///
   /// Also for a pod that has pins already: completes what is missing and replaces old programs.
   /// Takes the pod's addresses and interfaces from the kernel, beside those the model gives it.
+  /// Without listeners those in place stay; a pod that has none is closed.
   public borrowing func enrol(
-    _ pod: PodRedirection, namespace: borrowing NetworkNamespace, listeners: PodListeners
+    _ pod: PodRedirection, namespace: borrowing NetworkNamespace, listeners: PodListeners?
   ) throws(RedirectError) {
     let pins = try directory.pod(pod.uid)
     let identity = try NamespaceIdentity(of: namespace)
@@ -145,6 +146,21 @@ public struct Redirection: ~Copyable, Sendable {
           isComplete: facts.isComplete, isUpdated: isUpdated))
     }
     return adopted
+  }
+
+  /// Whether the pod has a redirection, complete or cut short.
+  public borrowing func isEnrolled(_ uid: String) throws(RedirectError) -> Bool {
+    try PodKernel.open(try directory.pod(uid)) != nil
+  }
+
+  /// The addresses that the model gives the pod and no interface of the namespace has.
+  public borrowing func missingAddresses(
+    of pod: PodRedirection, namespace: borrowing NetworkNamespace
+  ) throws(RedirectError) -> [IPAddress] {
+    try inside(namespace) { () throws(RedirectError) in
+      let addresses = try PodNamespace().addresses().map(\.address)
+      return pod.addresses.filter { !addresses.contains($0) }
+    }
   }
 
   public borrowing func enrolledPods() throws(RedirectError) -> [String] {

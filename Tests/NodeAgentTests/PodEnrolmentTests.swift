@@ -18,7 +18,7 @@ private func after(
 }
 
 private let toEnrolled: [PodEnrolment.Event] = [
-  .start, .namespaceOpened, .listening, .redirected, .proven,
+  .start, .namespaceOpened, .agreed, .listening, .redirected, .proven,
 ]
 
 @Suite struct `A pod's way into the mesh` {
@@ -35,14 +35,22 @@ private let toEnrolled: [PodEnrolment.Event] = [
       says: "starts with its namespace", events: [.start], state: "waiting",
       actions: [.openNamespace]),
     Row(
-      says: "asks ztunnel to listen", events: [.start, .namespaceOpened], state: "listening",
-      actions: [.serve]),
+      says: "is looked at before ztunnel may act for it", events: [.start, .namespaceOpened],
+      state: "waiting", actions: [.inspect]),
+    Row(
+      says: "asks ztunnel to listen when everything agrees",
+      events: [.start, .namespaceOpened, .agreed], state: "listening", actions: [.serve]),
+    Row(
+      says: "is never served when something contradicts it from the start",
+      events: [.start, .namespaceOpened, .contradicted(reason: "other address")], state: "closed",
+      actions: []),
     Row(
       says: "is redirected only when ztunnel listens",
-      events: [.start, .namespaceOpened, .listening], state: "listening", actions: [.redirect]),
+      events: [.start, .namespaceOpened, .agreed, .listening], state: "listening",
+      actions: [.redirect]),
     Row(
       says: "is not enrolled before the proof",
-      events: [.start, .namespaceOpened, .listening, .redirected], state: "proving",
+      events: [.start, .namespaceOpened, .agreed, .listening, .redirected], state: "proving",
       actions: [.prove]),
     Row(says: "is enrolled by the proof", events: toEnrolled, state: "enrolled", actions: []),
     Row(
@@ -100,14 +108,15 @@ private let toEnrolled: [PodEnrolment.Event] = [
   }
 
   @Test func `waits for a ztunnel that is not there yet`() {
-    var (enrolment, actions) = after([.start, .namespaceOpened], connected: false)
+    var (enrolment, actions) = after([.start, .namespaceOpened, .agreed], connected: false)
     #expect(actions.isEmpty)
     #expect(enrolment.state == .waiting(reason: "ztunnel is not connected"))
-    #expect(enrolment.on(.tunnelConnected(serves: false), at: seconds(1)) == [.serve])
+    #expect(enrolment.on(.tunnelConnected(serves: false), at: seconds(1)) == [.inspect])
+    #expect(enrolment.on(.agreed, at: seconds(1)) == [.serve])
   }
 
   @Test func `takes over what a living ztunnel already serves`() {
-    var (enrolment, _) = after([.start, .namespaceOpened], connected: false)
+    var (enrolment, _) = after([.start, .namespaceOpened, .agreed], connected: false)
     #expect(enrolment.on(.tunnelConnected(serves: true), at: seconds(0)).isEmpty)
     #expect(enrolment.on(.listening, at: seconds(0)) == [.redirect])
   }
@@ -125,10 +134,10 @@ private let toEnrolled: [PodEnrolment.Event] = [
   }
 
   @Test func `says so when ztunnel does not listen`() {
-    var (enrolment, _) = after([.start, .namespaceOpened])
+    var (enrolment, _) = after([.start, .namespaceOpened, .agreed])
     #expect(enrolment.on(.tick, at: seconds(5)).isEmpty)
     #expect(enrolment.state.name == "failed")
-    #expect(enrolment.on(.tick, at: seconds(7)) == [.serve])
+    #expect(enrolment.on(.tick, at: seconds(7)) == [.inspect])
   }
 
   @Test func `does not wait for ever for a ztunnel that does not let go`() {
@@ -140,7 +149,8 @@ private let toEnrolled: [PodEnrolment.Event] = [
 
   @Test func `may hold a certificate only while nothing contradicts it`() {
     #expect(after(toEnrolled).0.mayHoldIdentity)
-    #expect(!after([.start]).0.mayHoldIdentity)
+    #expect(!after([.start, .namespaceOpened]).0.mayHoldIdentity)
+    #expect(!after([.start, .namespaceOpened, .contradicted(reason: "x")]).0.mayHoldIdentity)
     #expect(!after(toEnrolled + [.contradicted(reason: "x")]).0.mayHoldIdentity)
     #expect(after(toEnrolled + [.disproven(reason: "x")]).0.mayHoldIdentity)
     #expect(!after(toEnrolled + [.release]).0.mayHoldIdentity)

@@ -77,6 +77,64 @@ extension `A node` {
       #expect(!sockets.contains { $0["pod"].string?.hasSuffix("short") == true })
     }
 
+    @Test func `a pod that is not where its manifest says only once it is`() async throws {
+      let mesh = try Mesh.shared
+      try await mesh.applyNamespace("shop", isEnrolled: true)
+      let pod = try await mesh.addPod(
+        "moved", on: "a", labels: ["istio.io/dataplane-mode": "none"])
+      try await mesh.waitUntilEnrolled("server")
+      let server = try await #require(mesh.pods["server"]).ip4
+      let before = try await mesh.client(in: "moved", "get", server, "8080", "echo before")
+      #expect(before["error"].string == nil, "\(before)")
+
+      var right = pod
+      right.labels = ["app": "moved"]
+      var wrong = right
+      wrong.ip4 = "10.91.250.250"
+      try await mesh.apply("pod-moved", wrong.manifest)
+      try await eventually("the pod is closed") {
+        let said = try await mesh.status("a", "pods").array.first { $0["name"].string == "moved" }
+        return said?["state"].string == "closed"
+          && said?["reason"].string?.contains("10.91.250.250 is on no interface") == true
+      }
+      let after = try await mesh.client(in: "moved", "get", server, "8080", "echo after", "1")
+      #expect(after["error"].string != nil, "\(after)")
+      let log = try await mesh.agent("a").standardOutput
+      #expect(!log.contains("sa/moved"), "a certificate was issued for it")
+
+      try await mesh.apply("pod-moved", right.manifest)
+      try await mesh.waitUntilEnrolled("moved")
+      let again = try await mesh.client(in: "moved", "get", server, "8080", "echo again")
+      #expect(again["error"].string == nil, "\(again)")
+    }
+
+    @Test func `and mends what a pod removed of its capture`() async throws {
+      let mesh = try Mesh.shared
+      try await mesh.applyNamespace("shop", isEnrolled: true)
+      try await mesh.waitUntilEnrolled("client", "server")
+      let client = try await #require(mesh.pods["client"])
+      func rules() async throws -> Int {
+        try await run("ip", "-n", client.netns, "rule").standardOutput
+          .split(separator: "\n").count { $0.contains("fwmark") }
+      }
+      #expect(try await rules() == 1)
+      // A new address makes the node agent look.
+      try await run(
+        "bash", "-c",
+        "ip -n \(client.netns) rule del priority 100; "
+          + "ip -n \(client.netns) addr add 10.91.250.1/32 dev eth0")
+      try await eventually("the rule is back and the pod proven") {
+        let pod = try await mesh.status("a", "pods").array.first {
+          $0["name"].string == "client"
+        }
+        return try await rules() == 1 && pod?["state"].string == "enrolled"
+      }
+      try await run("ip", "-n", client.netns, "addr", "del", "10.91.250.1/32", "dev", "eth0")
+      let server = try await #require(mesh.pods["server"]).ip4
+      let answer = try await mesh.client(in: "client", "get", server, "8080", "echo mended")
+      #expect(answer["error"].string == nil, "\(answer)")
+    }
+
     @Test func `and leaves nothing behind at the end`() async throws {
       let mesh = try Mesh.shared
       try await mesh.applyNamespace("shop", isEnrolled: true)

@@ -83,7 +83,7 @@ extension Enroller {
   }
 
   private func enrol(
-    _ pod: PodRedirection, _ namespace: PodNamespace, _ listeners: PodListeners
+    _ pod: PodRedirection, _ namespace: PodNamespace, _ listeners: PodListeners?
   ) throws(RedirectError) {
     do throws(RedirectError) {
       try redirection.enrol(pod, namespace: namespace.namespace, listeners: listeners)
@@ -110,15 +110,27 @@ extension Enroller {
       ? nil : ProofFailure.redirection(objections: objections).description
   }
 
+  /// Looks at the pod, and closes or mends what is not as it must be.
+  ///
+  /// One that nothing contradicts and that is not captured yet is not touched: ztunnel's listeners
+  /// come first. One that is contradicted is captured without listeners, and so closed.
   private func inspect(_ uid: String) -> PodEnrolment.Event? {
     guard let entry = entries[uid], let namespace = entry.namespace else { return nil }
+    let pod = redirection(for: entry.pod)
     do throws(RedirectError) {
-      // Addresses may have come meanwhile.
-      try redirection.follow(uid, namespace: namespace.namespace)
-      let reason = try objection(to: redirection(for: entry.pod), in: namespace)
+      if try !redirection.isEnrolled(uid),
+        try redirection.missingAddresses(of: pod, namespace: namespace.namespace).isEmpty
+      {
+        return .agreed
+      }
+      // Also brings back what somebody removed, and addresses that came meanwhile.
+      try enrol(pod, namespace, nil)
+      entries[uid]?.isRedirectedByUs = true
+      let reason = try objection(to: pod, in: namespace)
       return reason.map { .contradicted(reason: $0) } ?? .agreed
     } catch {
-      return .contradicted(reason: "\(error)")
+      return entry.isRedirectedByUs
+        ? .contradicted(reason: "\(error)") : .redirectionFailed(reason: "\(error)")
     }
   }
 

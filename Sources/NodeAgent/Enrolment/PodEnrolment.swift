@@ -43,7 +43,7 @@ enum PodState: Hashable, Sendable {
 
 /// One pod's way into the mesh and out of it: eats what happened, returns what to do.
 ///
-///     start -> namespace open -> ztunnel listens -> redirected -> proven = enrolled
+///     start -> namespace open -> agrees -> ztunnel listens -> redirected -> proven = enrolled
 ///
 /// The namespace, ztunnel and the redirection come and go on their own; flags say which of them is
 /// there now. The state says what an operator should know.
@@ -68,7 +68,7 @@ struct PodEnrolment: Hashable {
     case disproven(reason: String)
     /// The pod is not what its manifest says, or not captured as it must be: nobody may act for it.
     case contradicted(reason: String)
-    /// What contradicted is gone.
+    /// Nothing contradicts the pod, or nothing does any more.
     case agreed
     case release
     case tick
@@ -82,7 +82,7 @@ struct PodEnrolment: Hashable {
     case unserve
     /// Close the copies of ztunnel's listeners, so that nothing waits in them.
     case dropListeners
-    /// Look again at what contradicted.
+    /// Look whether something contradicts the pod; mend its capture when it has one.
     case inspect
     /// Put the listeners into the pod's redirection, making it when it is not there.
     case redirect
@@ -118,7 +118,7 @@ struct PodEnrolment: Hashable {
     case .start: return [.openNamespace]
     case .namespaceOpened:
       isNamespaceOpen = true
-      return serve(at: now)
+      return inspect(at: now)
     case .namespaceRefused(let reason):
       fail(reason, at: now)
       return []
@@ -172,11 +172,15 @@ struct PodEnrolment: Hashable {
     return [.serve]
   }
 
-  /// A closed pod is looked at before ztunnel may act for it.
-  private mutating func serveUnlessClosed(at now: Instant) -> [Action] {
-    guard case .closed = state else { return serve(at: now) }
+  /// A pod is looked at before ztunnel may act for it.
+  private mutating func inspect(at now: Instant) -> [Action] {
     nextAt = now + Limit.enrolmentRetry
     return [.inspect]
+  }
+
+  /// One that is proven waits for nothing.
+  private mutating func serveOrInspect(at now: Instant) -> [Action] {
+    state == .enrolled ? serve(at: now) : inspect(at: now)
   }
 
   /// Captured and served by nobody: its connections fail instead of speaking in a wrong name.
@@ -192,7 +196,7 @@ struct PodEnrolment: Hashable {
   private mutating func tunnelConnected(serves: Bool, at now: Instant) -> [Action] {
     isTunnelConnected = true
     isServed = false
-    guard serves else { return isNamespaceOpen ? serveUnlessClosed(at: now) : [] }
+    guard serves else { return isNamespaceOpen ? serveOrInspect(at: now) : [] }
     if !isRedirected { state = .listening(since: now) }
     nextAt = now + Limit.listeningWait
     return []
@@ -233,7 +237,7 @@ struct PodEnrolment: Hashable {
         fail("ztunnel did not listen in the pod within \(Limit.listeningWait.brief)", at: now)
         return []
       }
-      return serveUnlessClosed(at: now)
+      return serveOrInspect(at: now)
     }
     self.nextAt = now + Limit.enrolmentRetry
     return [isRedirected ? .prove : .redirect]

@@ -8,7 +8,7 @@ extension Redirection {
   /// Makes everything; whatever fails, everything is taken away again before the error is told.
   borrowing func enrolAnew(
     _ pins: PodPins, _ facts: StoredFacts, _ desired: DesiredRedirection,
-    _ network: PodNamespace, namespace: CInt, listeners: PodListeners
+    _ network: PodNamespace, namespace: CInt, listeners: PodListeners?
   ) throws(RedirectError) {
     let kernel = try makeObjects(pins, facts)
     do throws(RedirectError) {
