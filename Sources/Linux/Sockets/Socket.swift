@@ -80,6 +80,17 @@ public struct Socket: ~Copyable, Sendable {
     throw failed("connect", failure, address.description)
   }
 
+  /// What became of a connect that was in progress, given what the poller says of the socket.
+  ///
+  /// A socket that still connects is not writable, so one that is writable without an error needs
+  /// no question.
+  public borrowing func connectResult(
+    _ readiness: Readiness
+  ) throws(LinuxError) -> ConnectOutcome {
+    guard readiness.isDisjoint(with: [.error, .hangUp]) else { return try connectResult() }
+    return readiness.contains(.writable) ? .connected : .inProgress
+  }
+
   /// What became of a connect that was in progress; a refusal or timeout is thrown.
   public borrowing func connectResult() throws(LinuxError) -> ConnectOutcome {
     let pending = try pendingError()

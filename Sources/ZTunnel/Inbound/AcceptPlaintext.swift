@@ -111,7 +111,7 @@ final class PlaintextSetup: Setup {
       return
     }
     do throws(LinuxError) {
-      guard try socket.socket?.connectResult() == .connected else { return }
+      guard try socket.socket?.connectResult(readiness) == .connected else { return }
     } catch {
       fail("\(error)")
       return

@@ -144,7 +144,7 @@ final class InboundSetup: Setup {
 
   override func socketReady(_ socket: AppSocket, _ readiness: Readiness) {
     do throws(LinuxError) {
-      guard try socket.socket?.connectResult() == .connected else { return }
+      guard try socket.socket?.connectResult(readiness) == .connected else { return }
     } catch {
       fail("\(error)")
       return

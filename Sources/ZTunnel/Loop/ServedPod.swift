@@ -11,6 +11,8 @@ final class ServedPod {
   var isListening = false
   /// Our tunnel connections from this pod.
   var pools: [TunnelKey: PooledTunnels] = [:]
+  /// What our CONNECT requests say of the pod, as of the present model.
+  var baggage = ""
   var isRemoved = false
 
   init(_ shared: PodNamespace) { self.shared = shared }

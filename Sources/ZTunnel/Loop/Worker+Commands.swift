@@ -24,7 +24,7 @@ extension Worker {
 
   private func replaceModel(_ mesh: MeshIndex, _ scope: PolicyScope) {
     self.mesh = mesh
-    for pod in pods.values { listenIfKnown(pod) }
+    for pod in pods.values { introduce(pod) }
     rejudge(scope)
     endStaleTunnels()
     wakeWaiting()
@@ -95,14 +95,15 @@ extension Worker {
     for socket in sockets {
       pod.listeners.append(ListenerHandler(socket, of: pod, worker: self))
     }
-    listenIfKnown(pod)
+    introduce(pod)
     wakeWaiting()
   }
 
-  private func listenIfKnown(_ pod: ServedPod) {
-    guard !pod.isListening, drain == nil, mesh.workload(uid: pod.workloadUID) != nil else {
-      return
-    }
+  /// Serves the pod as what the model says it is, once it says so.
+  private func introduce(_ pod: ServedPod) {
+    guard let workload = mesh.workload(uid: pod.workloadUID) else { return }
+    pod.baggage = ConnectHeaders.baggage(of: workload)
+    guard !pod.isListening, drain == nil else { return }
     pod.isListening = true
     for listener in pod.listeners { start(listener, of: pod) }
   }

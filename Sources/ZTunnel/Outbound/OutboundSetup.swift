@@ -179,7 +179,7 @@ final class OutboundSetup: Setup {
     }
     guard case .dialing(let upstream, let hop) = step, upstream === socket else { return }
     do throws(LinuxError) {
-      guard try upstream.socket?.connectResult() == .connected else { return }
+      guard try upstream.socket?.connectResult(readiness) == .connected else { return }
       establish(upstream, hop)
     } catch {
       upstream.close(withReset: true)
@@ -222,11 +222,9 @@ final class OutboundSetup: Setup {
 
   /// Sends CONNECT; false when the connection has no room after all.
   func open(on tunnel: Tunnel) -> Bool {
-    guard case .waitingForTunnel(let hop) = step,
-      let workload = worker.mesh.workload(uid: pod.workloadUID)
-    else { return true }
+    guard case .waitingForTunnel(let hop) = step else { return true }
     let headers = ConnectHeaders.fields(
-      source: workload, client: source, serviceHost: service?.hostname,
+      baggage: pod.baggage, client: source, serviceHost: service?.hostname,
       traceHigh: worker.randomNumber(), traceLow: worker.randomNumber(),
       span: worker.randomNumber())
     guard let stream = tunnel.http2.open(authority: "\(hop.address)", headers: headers) else {

@@ -164,8 +164,9 @@ extension AppSocket {
     isEnding = true
     guard !hasPending, setup == nil, !isShut else { return }
     isShut = true
-    socket?.shutdownWrite()
+    // Closing says the same, when nothing is left to read.
     closeIfDone()
+    if !isClosed { socket?.shutdownWrite() }
   }
 
   /// Closes when both directions have ended.

@@ -6,11 +6,11 @@ import MeshModel
 /// Source: ambient-protocol.md, section 1.3.
 enum ConnectHeaders {
   static func fields(
-    source: Workload, client: SocketAddress, serviceHost: String?, traceHigh: UInt64,
+    baggage: String, client: SocketAddress, serviceHost: String?, traceHigh: UInt64,
     traceLow: UInt64, span: UInt64
   ) -> [HeaderField] {
     [
-      HeaderField(name: "baggage", value: baggage(of: source)),
+      HeaderField(name: "baggage", value: baggage),
       HeaderField(name: "forwarded", value: forwarded(client: client, serviceHost: serviceHost)),
       HeaderField(name: "traceparent", value: traceParent(traceHigh, traceLow, span)),
     ]
