@@ -55,6 +55,7 @@ struct LogLine {
 
   /// A JSON string; RFC 8259, section 7.
   static func quoted(_ text: String) -> String {
+    guard text.utf8.contains(where: mustBeEscaped) else { return "\"\(text)\"" }
     var quoted = "\""
     for scalar in text.unicodeScalars {
       switch scalar {
@@ -70,6 +71,10 @@ struct LogLine {
       }
     }
     return quoted + "\""
+  }
+
+  private static func mustBeEscaped(_ byte: UInt8) -> Bool {
+    byte < 0x20 || byte == 0x7f || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
   }
 
   /// A line stays a line, whatever a peer made us say.
