@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 extension `A node` {
@@ -185,6 +186,41 @@ extension `A node` {
       #expect(result["ended"].string == "", "the long connection noticed: \(result)")
       impostor.closeInput()
       _ = try await impostor.finish()
+    }
+  }
+
+  @Suite(
+    .serialized,
+    .mesh { mesh in
+      try await mesh.addShop()
+      try await mesh.startShop()
+    })
+  struct `hands ztunnel the roots` {
+    @Test func `that changed while the node agent was away`() async throws {
+      let mesh = try Mesh.shared
+      let chains = try await #require(mesh.nodes["a"]).stateDirectory + "/certificates"
+      try await eventually("the certificate in use is kept") {
+        try await run("stat", "-c", "%a", chains, expecting: nil).standardOutput == "600\n"
+      }
+      let before = try await mesh.status("a")["certificates"][0]
+      #expect(before["roots"].int == 1)
+      let agent = try await #require(mesh.status("a")["node"]["processID"].int)
+      kill(Int32(agent), SIGKILL)
+      _ = try await mesh.agent("a").finish()
+      try await mesh.shell(
+        """
+        mkdir -p \(mesh.authority)/roots
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null \
+          -subj "/O=cluster.local/CN=The next root" -days 30 \
+          -addext keyUsage=critical,keyCertSign -out \(mesh.authority)/roots/next.crt
+        """)
+      try await mesh.startAgent("a")
+      try await mesh.waitUntilEnrolled("client")
+      try await eventually("ztunnel trusts both, with the certificate it has") {
+        let after = try await mesh.status("a")["certificates"][0]
+        return after["roots"].int == 2
+          && after["serialNumber"].string == before["serialNumber"].string
+      }
     }
   }
 }

@@ -33,7 +33,9 @@ struct UninstallCommand: AsyncParsableCommand {
     var left = try await endZTunnel()
     left += uninstallRedirection(node: node)
     if lock != nil {
-      for name in ["agent.sock", "admin.sock"] { try File.remove("\(state.path)/\(name)") }
+      for name in ["agent.sock", "admin.sock", "certificates"] {
+        try File.remove("\(state.path)/\(name)")
+      }
     }
     withExtendedLifetime(lock) {}
     for line in left { StandardError.write("left behind: \(line)") }

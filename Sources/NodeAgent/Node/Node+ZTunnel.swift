@@ -72,6 +72,7 @@ extension Node {
     await supervisor.helloReceived(from: hello.processID)
     await inspector.tunnelConnected()
     await model.tunnelConnected(holding: hello.generation)
+    for message in await issuer.greeting(holding: hello.identities) { link.send(message) }
     await enroller.tunnelConnected(hello)
   }
 }

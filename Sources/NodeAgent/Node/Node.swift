@@ -29,7 +29,7 @@ final class Node: ServiceLifecycle.Service {
     startedAt = WallClock.now()
     issuer = try CertificateIssuer(
       directory: settings.caDirectory, trustDomain: settings.trustDomain,
-      lifetime: settings.leafLifetime)
+      lifetime: settings.leafLifetime, file: settings.chainsFile)
     records = RecordKeeper(writer: writer, format: settings.logFormat)
     let redirection = try Redirection(node: settings.node)
     attachment = redirection.attachment
@@ -172,6 +172,7 @@ final class Node: ServiceLifecycle.Service {
     addresses.stop()
     link.stop()
     do throws(LinuxError) {
+      try await issuer.forgetFile()
       try File.remove(settings.agentSocket)
     } catch {
       logger.error("left behind", metadata: ["what": "\(error)"])

@@ -20,5 +20,7 @@ struct RunSettings: Sendable, Equatable {
 
   var agentSocket: String { "\(stateDirectory)/agent.sock" }
   var adminSocket: String { AdminServer.path(stateDirectory: stateDirectory) }
+  /// The certificates in use, without keys.
+  var chainsFile: String { "\(stateDirectory)/certificates" }
   var lockFile: String { "\(stateDirectory)/lock" }
 }
