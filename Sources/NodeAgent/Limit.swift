@@ -10,6 +10,8 @@ enum Limit {
   /// Diagnostics shown in status; the count is always told.
   static let diagnosticsShown = 100
 
+  /// A number that no count of generations reaches.
+  static let generationsCounted: UInt64 = 1 << 62
   /// Generations sent and not yet enforced whose time is kept.
   static let generationsPending = 256
 

@@ -157,6 +157,54 @@ private let toEnrolled: [PodEnrolment.Event] = [
   }
 }
 
+@Suite struct `A pod that comes back while it is released` {
+  static func pod(_ address: UInt32) -> DesiredPod {
+    DesiredPod(
+      uid: "u", workloadUID: "w", namespace: "shop", name: "web", networkNamespace: "/run/netns/x",
+      addresses: [.v4(address)],
+      identity: SPIFFEID(trustDomain: "t", namespace: "s", serviceAccount: "a"))
+  }
+
+  @Test func `comes back as it was described last`() {
+    var entry = Enroller.Entry(
+      pod: Self.pod(1), enrolment: after(toEnrolled + [.release]).0, epoch: 1)
+    entry.successor = Self.pod(2)
+    entry.describe(as: Self.pod(3))
+    #expect(entry.pod == Self.pod(1))
+    #expect(entry.successor == Self.pod(3))
+  }
+
+  @Test func `is described anew in place otherwise`() {
+    var entry = Enroller.Entry(pod: Self.pod(1), enrolment: after(toEnrolled).0, epoch: 1)
+    entry.describe(as: Self.pod(3))
+    #expect(entry.pod == Self.pod(3))
+    #expect(entry.successor == nil)
+  }
+}
+
+@Suite struct `Canary reports` {
+  @Test func `are kept for those that wait, and for nobody else`() {
+    var reports = CanaryReports()
+    for nonce: UInt64 in 0..<1_000 { reports.arrived(nonce, in: "flood") }
+    #expect(reports == CanaryReports())
+    reports.expect(7)
+    #expect(reports.pod(of: 7) == nil)
+    reports.arrived(7, in: "pod")
+    #expect(reports.pod(of: 7) == "pod")
+    reports.forget(7)
+    #expect(reports == CanaryReports())
+  }
+}
+
+@Suite struct `The number of a generation` {
+  @Test(arguments: [(0, 0, 1), (3, 9, 10), (9, 3, 10), (5, UInt64.max, 6), (5, 1 << 62, 6)])
+  func `is above both, unless nobody can have counted that far`(
+    own: UInt64, held: UInt64, next: UInt64
+  ) {
+    #expect(ModelKeeper.generation(after: own, held) == next)
+  }
+}
+
 @Suite struct `Proof inputs` {
   static func inputs(
     inode: UInt64 = 7, objections: [String] = [], cgroup: String = "/pods/a"

@@ -23,6 +23,11 @@ actor Enroller {
     var proof: ProofRecord?
     /// Set when the pod comes back under another namespace or workload.
     var successor: DesiredPod?
+
+    /// Takes a new description; while the entry is on its way out it is the successor's.
+    mutating func describe(as pod: DesiredPod) {
+      if case .releasing = enrolment.state { successor = pod } else { self.pod = pod }
+    }
   }
 
   let redirection: Redirection
@@ -43,8 +48,7 @@ actor Enroller {
   /// Pods whose redirection was found at the start and that no plan has named yet.
   private var adopted: [String: AdoptedPod] = [:]
   var proving = ProvingQueue()
-  /// Canaries that ztunnel reported, by nonce.
-  var arrivals: [UInt64: String] = [:]
+  var canaries = CanaryReports()
   private(set) var canariesPassed: UInt64 = 0
   private(set) var canaryFailures: UInt64 = 0
 
@@ -92,7 +96,7 @@ actor Enroller {
       entries[uid]?.successor = nil
       handle(.release, of: uid)
     case .update(let pod):
-      entries[pod.uid]?.pod = pod
+      entries[pod.uid]?.describe(as: pod)
       startProof(of: pod.uid)
     case .replace(let pod):
       entries[pod.uid]?.successor = pod
@@ -185,8 +189,7 @@ actor Enroller {
   func podRemoved(_ uid: String) { handle(.tunnelReleased, of: uid) }
 
   func canaryArrived(_ uid: String, nonce: UInt64) {
-    // A nonce nobody waits for is forgotten with the next proof.
-    arrivals[nonce] = uid
+    canaries.arrived(nonce, in: uid)
   }
 
   // MARK: Time and the kernel

@@ -25,6 +25,25 @@ struct ProvingQueue: Hashable {
   mutating func finished(_ uid: String) { running.remove(uid) }
 }
 
+/// Which canaries are on their way, and in which pod ztunnel saw them.
+///
+/// Any program of a pod may dial the canary's address: what nobody waits for is not kept.
+struct CanaryReports: Hashable {
+  private var pods: [UInt64: String?] = [:]
+
+  mutating func expect(_ nonce: UInt64) { pods.updateValue(nil, forKey: nonce) }
+
+  mutating func arrived(_ nonce: UInt64, in uid: String) {
+    guard pods.keys.contains(nonce) else { return }
+    pods.updateValue(uid, forKey: nonce)
+  }
+
+  /// Nil while it has not arrived.
+  func pod(of nonce: UInt64) -> String? { pods[nonce] ?? nil }
+
+  mutating func forget(_ nonce: UInt64) { pods.removeValue(forKey: nonce) }
+}
+
 /// What the last proof of a pod found.
 struct ProofRecord: Hashable, Sendable {
   var checkedAt: WallTime
@@ -149,7 +168,8 @@ extension Enroller {
     _ destination: SocketAddress, of uid: String, _ namespace: PodNamespace
   ) async -> CanaryResult {
     let nonce = Random.uint64()
-    defer { arrivals[nonce] = nil }
+    canaries.expect(nonce)
+    defer { canaries.forget(nonce) }
     do throws(LinuxError) {
       let failure = try await onOwnThread("canary") {
         Canary.dial(destination, from: namespace.namespace, nonce: nonce)
@@ -160,14 +180,14 @@ extension Enroller {
     }
     // The answer came over TCP; the report comes over the agent's socket, a moment before or after.
     let deadline = MonotonicClock.now() + Limit.canaryReportWait
-    while arrivals[nonce] == nil, MonotonicClock.now() < deadline {
+    while canaries.pod(of: nonce) == nil, MonotonicClock.now() < deadline {
       do {
         try await Task.sleep(for: .milliseconds(2))
       } catch {
         break
       }
     }
-    guard let arrival = arrivals[nonce] else { return .failed(.notSeenByZTunnel) }
+    guard let arrival = canaries.pod(of: nonce) else { return .failed(.notSeenByZTunnel) }
     return arrival == uid ? .passed : .failed(.attributed(to: arrival))
   }
 

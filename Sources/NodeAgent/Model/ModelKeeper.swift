@@ -50,7 +50,7 @@ actor ModelKeeper {
     var next = compilation.model
     next.generation = index.model.generation
     if hasModel, next == index.model, compilation.pods == placements { return .unchanged }
-    next.generation = max(index.model.generation, generationHeld) + 1
+    next.generation = ModelKeeper.generation(after: index.model.generation, generationHeld)
     let change = index.model.change(to: next)
     index = index.applying(change)
     // What an earlier node agent told ztunnel is unknown here: the first is whole.
@@ -61,6 +61,11 @@ actor ModelKeeper {
     return .changed(generation: next.generation, compilation.pods)
   }
 
+  /// Above our own and what ztunnel says it has, unless that is no number anybody counted to.
+  static func generation(after own: UInt64, _ held: UInt64) -> UInt64 {
+    (held < Limit.generationsCounted ? max(own, held) : own) + 1
+  }
+
   /// Gives a ztunnel that just connected the whole model, numbered above what it has.
   func tunnelConnected(holding generation: UInt64) {
     isTunnelReady = true
@@ -68,7 +73,7 @@ actor ModelKeeper {
     guard hasModel else { return }
     if index.model.generation <= generation {
       var next = index.model
-      next.generation = generation + 1
+      next.generation = ModelKeeper.generation(after: index.model.generation, generation)
       index = index.applying(index.model.change(to: next))
     }
     send(index.model.wholeChange, readAt: MonotonicClock.now())
