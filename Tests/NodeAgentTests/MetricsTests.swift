@@ -79,6 +79,15 @@ private func text(_ samples: [MetricSample], capacity: Int = 100) -> [Substring]
 }
 
 @Suite struct `Connection metrics` {
+  @Test func `outlast numbers that no ztunnel can have counted`() {
+    var limiter = LabelSetLimiter(capacity: 10)
+    var text = PrometheusText()
+    let many = sample("w", opened: .max, closed: .max)
+    ConnectionMetrics(samples: [many, many, many], index: model(), limiter: &limiter)
+      .write(to: &text)
+    #expect(text.text.contains("istio_tcp_connections_opened_total{"))
+  }
+
   @Test func `carry Istio's labels, unknown where nothing is known`() throws {
     let lines = text([sample("w")])
     let line = try #require(lines.first { $0.hasPrefix("istio_tcp_connections_opened_total{") })

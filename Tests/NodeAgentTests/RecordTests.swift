@@ -155,6 +155,7 @@ func refusal(
   }
 
   @Test(arguments: [
+    (Duration.seconds(Int64.max), "106751991167300d15h"), (.seconds(Int64.min), "0ms"),
     (Duration.milliseconds(850), "850ms"), (.seconds(12), "12s"), (.seconds(185), "3m05s"),
     (.seconds(15_120), "4h12m"), (.seconds(183_600), "2d03h"),
   ]) func `are short for people`(duration: Duration, text: String) {

@@ -18,9 +18,11 @@ extension WallTime {
 }
 
 extension Duration {
-  /// Whole milliseconds, rounded down.
+  /// Whole milliseconds, rounded down; of more than a million years, a million years'.
   var milliseconds: Int64 {
-    components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000
+    let most: Int64 = 1_000_000 * 366 * 86_400
+    let seconds = min(max(components.seconds, -most), most)
+    return seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000
   }
 
   var seconds: Double {

@@ -25,11 +25,12 @@ struct ConnectionMetrics {
       let labels = limiter.admitted(ConnectionMetrics.labels(of: sample, in: index))
       let open = labels + [Label("response_flags", ResponseFlag.none.rawValue)]
       let final = labels + [Label("response_flags", sample.flag.rawValue)]
-      plain[open, default: Counts()].opened += sample.opened
-      plain[open, default: Counts()].received += sample.receivedBytes
-      plain[open, default: Counts()].sent += sample.sentBytes
-      flagged[final, default: Counts()].closed += sample.closed
-      flagged[final, default: Counts()].failed += sample.failed
+      // Counters wrap; whatever ztunnel says, a sum stops nothing.
+      plain[open, default: Counts()].opened &+= sample.opened
+      plain[open, default: Counts()].received &+= sample.receivedBytes
+      plain[open, default: Counts()].sent &+= sample.sentBytes
+      flagged[final, default: Counts()].closed &+= sample.closed
+      flagged[final, default: Counts()].failed &+= sample.failed
     }
   }
 
@@ -63,10 +64,10 @@ struct ConnectionMetrics {
   private func writeOpenSockets(to text: inout PrometheusText) {
     var open: [String: Int64] = ["source": 0, "destination": 0]
     for (labels, counts) in plain {
-      open[labels[0].value, default: 0] += Int64(clamping: counts.opened)
+      open[labels[0].value, default: 0] &+= Int64(clamping: counts.opened)
     }
     for (labels, counts) in flagged {
-      open[labels[0].value, default: 0] -= Int64(clamping: counts.closed)
+      open[labels[0].value, default: 0] &-= Int64(clamping: counts.closed)
     }
     text.family(
       "istio_tcp_sockets_open", .gauge, "The number of connections open now (unstable).")
