@@ -32,7 +32,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ["run", "--node", "a"], ["run", "--node", "a/b", "--config", "m", "--state-dir", "s"],
+    ["run", "--node", "a"], ["uninstall", "--node", ".."], ["uninstall", "--node", "a/.."],
+    ["run", "--node", "a/b", "--config", "m", "--state-dir", "s"],
     ["run", "--node", "a", "--config", "m", "--state-dir", "s", "--leaf-lifetime", "9s"],
     ["run", "--node", "a", "--config", "m", "--state-dir", "s", "--drain", "soon"],
     ["status", "everything"], ["status", "-o", "yaml"],

@@ -57,5 +57,12 @@ struct StateDirectoryOption: ParsableArguments {
   var path = "/run/skein"
 }
 
+/// A node's name is one component of paths that are made, and removed with all that is in them.
+func validateNodeName(_ name: String) throws {
+  guard !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")), name != ".", name != ".." else {
+    throw ValidationError("--node is a name, not \"\(name)\"")
+  }
+}
+
 /// A command that did its work and found something unhealthy.
 let unhealthy = ExitCode(1)

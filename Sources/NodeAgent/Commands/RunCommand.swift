@@ -62,9 +62,7 @@ struct RunCommand: AsyncParsableCommand {
   var ztunnelCgroup: String?
 
   func validate() throws {
-    guard !node.isEmpty, !node.contains("/"), node != ".", node != ".." else {
-      throw ValidationError("--node is a name, not \"\(node)\"")
-    }
+    try validateNodeName(node)
     guard leafLifetime.duration >= .seconds(10) else {
       throw ValidationError("--leaf-lifetime is at least 10s, not \(leafLifetime)")
     }

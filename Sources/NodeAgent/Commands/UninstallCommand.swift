@@ -18,6 +18,11 @@ struct UninstallCommand: AsyncParsableCommand {
 
   @OptionGroup var state: StateDirectoryOption
 
+  @Option(help: "The cgroup that was given to run, if one was; its processes end, it stays.")
+  var ztunnelCgroup: String?
+
+  func validate() throws { try validateNodeName(node) }
+
   func run() async throws {
     do {
       try await uninstall()
@@ -53,6 +58,7 @@ struct UninstallCommand: AsyncParsableCommand {
   }
 
   private func endZTunnel() async throws -> [String] {
+    if let ztunnelCgroup { try ControlGroup(path: ztunnelCgroup).kill() }
     guard let nodeGroup = try ControlGroup.root().child("skein")?.child(node) else { return [] }
     guard let group = try nodeGroup.child("ztunnel") else {
       try await removeControlGroups([nodeGroup])
