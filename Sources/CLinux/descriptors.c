@@ -133,3 +133,4 @@ int clinux_mount(const char *source, const char *target, const char *type, unsig
 
 int clinux_flock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 int clinux_trim_heap(void) { return malloc_trim(0); }
+int clinux_map_blocks(int bytes) { return mallopt(M_MMAP_THRESHOLD, bytes); }

@@ -17,6 +17,7 @@ enum ZTunnel {
     // Before any other thread, so that all of them block the signals.
     let signals = try SignalDescriptor([.terminate, .interrupt])
     _ = try CurrentProcess.raiseDescriptorLimit()
+    CurrentProcess.mapAllocations(from: ZTunnelLimit.mappedBytes)
     let reports = try Mailbox<WorkerReport>(capacity: ZTunnelLimit.reports)
     let count = arguments.threads ?? max(CurrentProcess.processorCount, 2)
     var peers: [WorkerPeer] = []

@@ -91,6 +91,9 @@ enum ZTunnelLimit {
 
   // MARK: Memory
 
+  /// Allocations of this size and more go back to the kernel as soon as they are freed: the
+  /// buffers of tunnel connections after a load.
+  static let mappedBytes = 128 * 1_024
   /// Between two looks at whether the heap should shrink.
   static let trimInterval = Duration.seconds(15)
   /// Below this peak there is nothing to give back.

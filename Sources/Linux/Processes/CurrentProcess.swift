@@ -41,6 +41,15 @@ public enum CurrentProcess {
     _ = clinux_trim_heap()
   }
 
+  /// Makes every allocation of at least so many bytes a mapping of its own, which goes back to the
+  /// kernel when it is freed.
+  ///
+  /// Left alone, malloc raises this bound at the first such free and keeps what comes later.
+  public static func mapAllocations(from bytes: Int) {
+    let result = clinux_map_blocks(CInt(clamping: bytes))
+    precondition(result == 1, "mallopt(M_MMAP_THRESHOLD, \(bytes))")
+  }
+
   /// Writes a line to standard error, in one system call when the kernel takes it whole.
   public static func writeError(_ line: String) {
     let bytes = Array("\(line)\n".utf8)
