@@ -154,7 +154,9 @@ final class InboundSetup: Setup {
     socket.setup = nil
     socket.link = .stream(tunnel, stream)
     worker.openedInbound(socket, facts, source: tunnel.peer, target, .hbone, in: tunnel.pod)
-    tunnel.http2.respond(stream, status: 200, headers: [], endStream: false)
+    tunnel.http2.respond(
+      stream, status: 200, headers: [ConnectHeaders.described(by: tunnel.pod.baggage)],
+      endStream: false)
     worker.flushLater(tunnel)
     socket.drainPending()
     if !socket.isClosed { worker.queue(socket) }

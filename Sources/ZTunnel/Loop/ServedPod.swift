@@ -11,7 +11,7 @@ final class ServedPod {
   var isListening = false
   /// Our tunnel connections from this pod.
   var pools: [TunnelKey: PooledTunnels] = [:]
-  /// What our CONNECT requests say of the pod, as of the present model.
+  /// What our CONNECT requests and answers say of the pod, as of the present model.
   var baggage = ""
   var isRemoved = false
 

@@ -1,7 +1,7 @@
 import HBONE
 import MeshModel
 
-/// The regular headers of our CONNECT requests.
+/// The regular headers of our CONNECT requests and of the answers that open a tunnel.
 ///
 /// Source: ambient-protocol.md, section 1.3.
 enum ConnectHeaders {
@@ -10,13 +10,18 @@ enum ConnectHeaders {
     traceLow: UInt64, span: UInt64
   ) -> [HeaderField] {
     [
-      HeaderField(name: "baggage", value: baggage),
+      described(by: baggage),
       HeaderField(name: "forwarded", value: forwarded(client: client, serviceHost: serviceHost)),
       HeaderField(name: "traceparent", value: traceParent(traceHigh, traceLow, span)),
     ]
   }
 
-  /// Who the source is, for the other side's telemetry; empty values are left out.
+  /// Who the sender is: the source in a request, the destination in an answer.
+  static func described(by baggage: String) -> HeaderField {
+    HeaderField(name: "baggage", value: baggage)
+  }
+
+  /// Who a workload is, for the other side's telemetry; empty values are left out.
   static func baggage(of workload: Workload) -> String {
     let pairs = [
       ("k8s.cluster.name", workload.clusterID),

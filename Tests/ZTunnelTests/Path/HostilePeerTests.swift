@@ -1,4 +1,5 @@
 import AgentProtocol
+import HBONE
 import Linux
 import MeshModel
 import TLS
@@ -64,11 +65,15 @@ struct `A hostile peer in the network` {
 
   @Test func `gets a tunnel only to the pod it dialled`() throws {
     let nodes = try TwoNodes()
-    let server = try nodes.serve(TestServer.echo)
-    _ = server
+    let application = try nodes.serve(TestServer.echo)
+    _ = application
     let peer = try Self.peer(of: nodes)
     for row in Self.rows {
       #expect(try peer.connect(row.authority) == row.status, "\(row.testDescription)")
+      // Only who gets in hears who it is.
+      let server = "k8s.cluster.name=Kubernetes,k8s.namespace.name=shop,k8s.pod.name=server"
+      let expected = row.status == 200 ? server : nil
+      #expect(peer.headers["baggage"] == expected)
     }
   }
 

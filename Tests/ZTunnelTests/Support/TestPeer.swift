@@ -13,6 +13,8 @@ final class TestPeer {
   private var outgoing = Buffer()
   private var plain = Buffer()
   private var lastStream: StreamID?
+  /// Of the last answer.
+  private(set) var headers: [HeaderField] = []
 
   init(
     _ identity: SPIFFEID, from namespace: borrowing NetworkNamespace, to address: SocketAddress,
@@ -102,7 +104,10 @@ final class TestPeer {
     while true {
       let step = try plain.lend { try http2.receive($0, at: MonotonicClock.now()) }
       plain.consume(step.consumed)
-      if case .response(stream, let response) = step.event { return response.status }
+      if case .response(stream, let response) = step.event {
+        headers = response.headers
+        return response.status
+      }
       if case .reset(stream, _) = step.event { throw Stream.Failure.reset }
       if step.consumed == 0 && step.event == nil {
         try writeControl()
