@@ -11,6 +11,8 @@ enum RunError: Error, Equatable {
   case notRoot
   case stateDirectoryInUse(String)
   case noConfigDirectory(String)
+  /// Somebody else could put keys and sockets of theirs into it.
+  case directoryOfOthers(String, reason: String)
   case noZTunnel(path: String)
 }
 
@@ -20,6 +22,9 @@ extension RunError: CustomStringConvertible {
     case .notRoot: "run as root: enrolment needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_BPF"
     case .stateDirectoryInUse(let path):
       "another node agent uses \(path); give each its own --state-dir"
+    case .directoryOfOthers(let path, let reason):
+      "\(path) \(reason), so others could put their keys and sockets into it; "
+        + "chown it to root and chmod it to 0700, or give another"
     case .noConfigDirectory(let path): "--config \(path) is no directory"
     case .noZTunnel(let path): "no ztunnel at \(path); build it, or give its path with --ztunnel"
     }
@@ -33,6 +38,9 @@ func runNode(_ settings: RunSettings) async throws {
     throw RunError.noConfigDirectory(settings.configDirectory)
   }
   let lock = try await claimStateDirectory(settings)
+  if Directory.exists(settings.caDirectory) {
+    try requireUnshared(settings.caDirectory, owner: 0)
+  }
   try CurrentProcess.ignoreBrokenPipe()
   _ = try CurrentProcess.raiseDescriptorLimit()
   let writer = try LogWriter()
@@ -70,6 +78,7 @@ private func serve(_ settings: RunSettings, _ writer: LogWriter) async throws {
 /// The lock that says whose directory it is, held while the node agent lives.
 private func claimStateDirectory(_ settings: RunSettings) async throws -> SharedDescriptor {
   try Directory.makeAll(settings.stateDirectory, mode: 0o700)
+  try requireUnshared(settings.stateDirectory, owner: 0, mayBeWritable: true)
   try FileManager.default.setAttributes(
     [.posixPermissions: 0o700], ofItemAtPath: settings.stateDirectory)
   // One that was killed a moment ago may still be on its way out.
@@ -80,6 +89,27 @@ private func claimStateDirectory(_ settings: RunSettings) async throws -> Shared
       throw RunError.stateDirectoryInUse(settings.stateDirectory)
     }
     try await Task.sleep(for: .milliseconds(20))
+  }
+}
+
+/// Refuses a directory that was made by somebody else, or that others may write to.
+///
+/// One whose mode is about to be set is judged by its owner alone.
+func requireUnshared(_ path: String, owner: Int, mayBeWritable: Bool = false) throws {
+  // The directory itself, should the path be a link to it.
+  let attributes = try FileManager.default.attributesOfItem(atPath: path + "/.")
+  // A number of either kind, by which Foundation is linked.
+  func number(_ key: FileAttributeKey) -> Int? {
+    attributes[key] as? Int ?? (attributes[key] as? UInt).map { Int($0) }
+  }
+  guard let found = number(.ownerAccountID), let mode = number(.posixPermissions)
+  else { throw RunError.directoryOfOthers(path, reason: "tells no owner") }
+  guard found == owner else {
+    throw RunError.directoryOfOthers(path, reason: "belongs to user \(found)")
+  }
+  guard mayBeWritable || mode & 0o022 == 0 else {
+    throw RunError.directoryOfOthers(
+      path, reason: "may be written to by others (mode \(String(mode & 0o7777, radix: 8)))")
   }
 }
 
