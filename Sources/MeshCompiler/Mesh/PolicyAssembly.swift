@@ -66,6 +66,13 @@ struct PolicyAssembly {
           "without effect: \(winner.object?.description ?? "another") at \(winner.place) is older, "
             + "or equally old and first by name"))
     }
+    for origin in authentications.powerless {
+      diagnostics.append(
+        origin.diagnostic(
+          .warning, .ignored, field: "spec.selector",
+          "lets no plaintext in: with a selector, what the root namespace permits counts for "
+            + "nothing, as in Istio; permit it without a selector, or in another namespace"))
+    }
     for manifest in catalog.peerAuthentications where !manifest.selector.isEmpty {
       let selected = (uidsByNamespace[manifest.metadata.namespace] ?? []).filter { uid in
         selects(manifest.selector, labels[uid] ?? [:])

@@ -13,6 +13,8 @@ struct PeerAuthentications {
   private var selective: [String: [PeerAuthenticationManifest]] = [:]
   /// Those that lose to an older one on their level, with the winner.
   private(set) var overruled: [(loser: Origin, winner: Origin)] = []
+  /// Those of the root namespace that would let plaintext in to some of its pods alone.
+  private(set) var powerless: [Origin] = []
   private let isEmpty: Bool
 
   init(_ manifests: [PeerAuthenticationManifest], rootNamespace: String) {
@@ -21,7 +23,9 @@ struct PeerAuthentications {
     for manifest in manifests.sorted(by: { $0.precedes($1) }) {
       let namespace = manifest.metadata.namespace
       if !manifest.selector.isEmpty {
-        selective[namespace, default: []].append(manifest)
+        let kept = namespace == rootNamespace ? manifest.withoutWeakening : manifest
+        if kept.weakens != manifest.weakens { powerless.append(manifest.origin) }
+        selective[namespace, default: []].append(kept)
       } else if namespace == rootNamespace {
         if let mesh { overruled.append((manifest.origin, mesh.origin)) }
         mesh = mesh ?? manifest
@@ -84,6 +88,19 @@ extension PeerAuthenticationManifest {
     case .strict: true
     case .permissive, .disable: false
     }
+  }
+
+  /// Whether it lets plaintext in where it might otherwise be refused.
+  fileprivate var weakens: Bool {
+    ([mode] + portModes.values).contains { $0 == .permissive || $0 == .disable }
+  }
+
+  /// Only what asks for mutual TLS: Istio passes over one with a selector in the root namespace.
+  fileprivate var withoutWeakening: Self {
+    var stricter = self
+    if mode != .strict { stricter.mode = .unset }
+    stricter.portModes = portModes.filter { $0.value == .strict }
+    return stricter
   }
 
   /// True when some port differs from the rest of the workload.

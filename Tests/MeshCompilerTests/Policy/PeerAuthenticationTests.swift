@@ -192,6 +192,18 @@ import Testing
     #expect(try !mesh.allows(to: "istio-system/gw", from: nil))
   }
 
+  @Test func `one in the root namespace with a selector weakens nothing, as in Istio`() throws {
+    let mesh = compiled(
+      namespace("istio-system"), pod("gw", in: "istio-system", labels: "app: web"),
+      peerAuthentication("all", in: "istio-system", "mtls: {mode: STRICT}"),
+      peerAuthentication(
+        "p", in: "istio-system",
+        "selector: {matchLabels: {app: web}}, mtls: {mode: PERMISSIVE}, "
+          + "portLevelMtls: {80: {mode: DISABLE}}"))
+    #expect(try !mesh.allows(to: "istio-system/gw", from: nil))
+    #expect(mesh.diagnostics.contains { $0.code == .ignored && $0.message.contains("plaintext") })
+  }
+
   @Test func `one that has no effect is said to have none`() {
     let mesh = compiled(
       namespace("shop"), pod("web"), peerAuthentication("a", in: "shop", "mtls: {mode: STRICT}"),
