@@ -182,6 +182,16 @@ private let toEnrolled: [PodEnrolment.Event] = [
   }
 }
 
+@Suite struct `Changes of addresses` {
+  @Test func `wait once for each pod, until somebody looks`() {
+    var unhandled = AddressWatch.Unhandled()
+    #expect(unhandled.add(["a", "b", "a"]) == ["a", "b"])
+    #expect(unhandled.add(["a", "c"]) == ["c"])
+    unhandled.remove("a")
+    #expect(unhandled.add(["a", "b"]) == ["a"])
+  }
+}
+
 @Suite struct `Canary reports` {
   @Test func `are kept for those that wait, and for nobody else`() {
     var reports = CanaryReports()

@@ -12,8 +12,23 @@ final class AddressWatch: Sendable {
   private final class Shared: Sendable {
     let poller: Poller
     let pods = Mutex<[UInt64: String]>([:])
+    let unhandled = Mutex(Unhandled())
 
     init() throws(LinuxError) { poller = try Poller() }
+  }
+
+  /// Pods in `changes` that nobody has looked at since, each once.
+  ///
+  /// A pod that changes its addresses without end is one to look at, not a queue of them.
+  struct Unhandled {
+    private var uids: Set<String> = []
+
+    /// Those of `changed` that are not waiting yet.
+    mutating func add(_ changed: [String]) -> [String] {
+      changed.filter { uids.insert($0).inserted }
+    }
+
+    mutating func remove(_ uid: String) { uids.remove(uid) }
   }
 
   /// Token 0 is the descriptor that ends the thread.
@@ -39,6 +54,9 @@ final class AddressWatch: Sendable {
     return token
   }
 
+  /// Call before looking at a pod of `changes`: what happens from now on is told again.
+  func willLook(at uid: String) { shared.unhandled.withLock { $0.remove(uid) } }
+
   func forget(_ token: UInt64) {
     _ = shared.pods.withLock { $0.removeValue(forKey: token) }
   }
@@ -61,7 +79,7 @@ final class AddressWatch: Sendable {
       }
       if events.contains(where: { $0.token == 0 }) { return }
       let pods = shared.pods.withLock { pods in events.compactMap { pods[$0.token] } }
-      for uid in pods { changes.yield(uid) }
+      for uid in shared.unhandled.withLock({ $0.add(pods) }) { changes.yield(uid) }
     }
   }
 }

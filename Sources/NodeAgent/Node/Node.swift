@@ -130,7 +130,10 @@ final class Node: ServiceLifecycle.Service {
   }
 
   private func followAddresses() async {
-    for await uid in addresses.changes { await enroller.addressesChanged(uid) }
+    for await uid in addresses.changes {
+      addresses.willLook(at: uid)
+      await enroller.addressesChanged(uid)
+    }
   }
 
   private func tick() async { await enroller.tick() }
