@@ -92,6 +92,8 @@ extension Socket {
   public borrowing func sendGathered(
     _ bytes: Span<UInt8>, ranges: Span<Range<Int>>
   ) -> SendOutcome {
+    // Most batches hold one range per socket.
+    if ranges.count == 1 { return send(bytes.extracting(ranges[0])) }
     var vectors = unsafe [64 of iovec](repeating: iovec())
     let count = min(ranges.count, Limit.rangesPerSend)
     return unsafe bytes.withUnsafeBufferPointer { source in
