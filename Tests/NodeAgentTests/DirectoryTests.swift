@@ -25,7 +25,7 @@ private func withDirectory(mode: Int, owner: Int, _ body: (String) throws -> Voi
   @Test func `is refused when somebody else made it, also behind a link`() throws {
     try withDirectory(mode: 0o700, owner: 12_345) { path in
       let refusal = RunError.directoryOfOthers(path, reason: "belongs to user 12345")
-      #expect(throws: refusal) { try requireUnshared(path, owner: 0, mayBeWritable: true) }
+      #expect(throws: refusal) { try requireUnshared(path, owner: 0, forbidding: 0) }
       let link = path + "-link"
       try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: path)
       defer {
@@ -41,11 +41,19 @@ private func withDirectory(mode: Int, owner: Int, _ body: (String) throws -> Voi
     mode: Int
   ) throws {
     try withDirectory(mode: mode, owner: 0) { path in
-      let reason = "may be written to by others (mode \(String(mode, radix: 8)))"
+      let reason = "is open to others (mode \(String(mode, radix: 8)))"
       #expect(throws: RunError.directoryOfOthers(path, reason: reason)) {
         try requireUnshared(path, owner: 0)
       }
-      #expect(throws: Never.self) { try requireUnshared(path, owner: 0, mayBeWritable: true) }
+      #expect(throws: Never.self) { try requireUnshared(path, owner: 0, forbidding: 0) }
+    }
+  }
+
+  @Test func `is not closed when it is in use for other things`() throws {
+    try withDirectory(mode: 0o755, owner: 0) { path in
+      #expect(throws: RunError.directoryOfOthers(path, reason: "is open to others (mode 755)")) {
+        try requireUnshared(path, owner: 0, forbidding: 0o077)
+      }
     }
   }
 }

@@ -23,8 +23,8 @@ extension RunError: CustomStringConvertible {
     case .stateDirectoryInUse(let path):
       "another node agent uses \(path); give each its own --state-dir"
     case .directoryOfOthers(let path, let reason):
-      "\(path) \(reason), so others could put their keys and sockets into it; "
-        + "chown it to root and chmod it to 0700, or give another"
+      "\(path) \(reason): keys and sockets need a directory of their own, root's and closed to "
+        + "others; give one that does not exist yet, or one with mode 0700"
     case .noConfigDirectory(let path): "--config \(path) is no directory"
     case .noZTunnel(let path): "no ztunnel at \(path); build it, or give its path with --ztunnel"
     }
@@ -78,7 +78,10 @@ private func serve(_ settings: RunSettings, _ writer: LogWriter) async throws {
 /// The lock that says whose directory it is, held while the node agent lives.
 private func claimStateDirectory(_ settings: RunSettings) async throws -> SharedDescriptor {
   try Directory.makeAll(settings.stateDirectory, mode: 0o700)
-  try requireUnshared(settings.stateDirectory, owner: 0, mayBeWritable: true)
+  // One in use for other things, such as /run, is not ours to close.
+  let names = try Directory.entries(settings.stateDirectory)
+  let isOurs = names.isEmpty || names.contains("lock")
+  try requireUnshared(settings.stateDirectory, owner: 0, forbidding: isOurs ? 0 : 0o077)
   try FileManager.default.setAttributes(
     [.posixPermissions: 0o700], ofItemAtPath: settings.stateDirectory)
   // One that was killed a moment ago may still be on its way out.
@@ -92,10 +95,9 @@ private func claimStateDirectory(_ settings: RunSettings) async throws -> Shared
   }
 }
 
-/// Refuses a directory that was made by somebody else, or that others may write to.
-///
-/// One whose mode is about to be set is judged by its owner alone.
-func requireUnshared(_ path: String, owner: Int, mayBeWritable: Bool = false) throws {
+/// Refuses a directory that was made by somebody else, or whose mode has any of the bits given: by
+/// default, one that others may write to.
+func requireUnshared(_ path: String, owner: Int, forbidding bits: Int = 0o022) throws {
   // The directory itself, should the path be a link to it.
   let attributes = try FileManager.default.attributesOfItem(atPath: path + "/.")
   // A number of either kind, by which Foundation is linked.
@@ -107,9 +109,9 @@ func requireUnshared(_ path: String, owner: Int, mayBeWritable: Bool = false) th
   guard found == owner else {
     throw RunError.directoryOfOthers(path, reason: "belongs to user \(found)")
   }
-  guard mayBeWritable || mode & 0o022 == 0 else {
+  guard mode & bits == 0 else {
     throw RunError.directoryOfOthers(
-      path, reason: "may be written to by others (mode \(String(mode & 0o7777, radix: 8)))")
+      path, reason: "is open to others (mode \(String(mode & 0o7777, radix: 8)))")
   }
 }
 
