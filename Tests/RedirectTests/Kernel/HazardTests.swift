@@ -113,10 +113,10 @@ extension Kernel {
             "ip link add gone type veth peer name eth0 netns /proc/\(CurrentProcess.id)/fd/\(house.number)",
             in: town.host.namespace)
           try town.shell("ip link set lo up; ip link set eth0 up", in: house)
-          let listeners = try ownListeners(in: house)
+          let sockets = try ownListeners(in: house)
+          let listeners = try #require(PodListeners(sockets.map(\.number)))
           try town.redirection.enrol(
-            PodRedirection(uid: uid, addresses: []), namespace: house,
-            listeners: try #require(PodListeners(listeners.map(\.number))))
+            PodRedirection(uid: uid, addresses: []), namespace: house, listeners: listeners)
         }
         for _ in 0..<100 where try town.hostHasLink("gone") { pause(.milliseconds(20)) }
         #expect(try !town.hostHasLink("gone"))

@@ -85,9 +85,9 @@ extension Kernel {
           in: town.pod.namespace)
         try town.enrol()
         // A second enrolment must not take our own value for the pod's.
+        let listeners = try #require(PodListeners(town.keptListeners.map(\.number)))
         try town.redirection.enrol(
-          town.podRedirection, namespace: town.pod.namespace,
-          listeners: try #require(PodListeners(town.keptListeners.map(\.number))))
+          town.podRedirection, namespace: town.pod.namespace, listeners: listeners)
         try town.redirection.release(Town.uid, namespace: town.pod.namespace)
         #expect(try traces(town) == ["net/ipv4/fwmark_reflect"])
       }
@@ -114,12 +114,13 @@ extension Kernel {
         let listeners = try ownListeners(in: town.pod.namespace)
         var pod = town.podRedirection
         pod.addresses.append(.v4(0x0a4d_0063))
+        let kept = try #require(PodListeners(listeners.map(\.number)))
         #expect(
           throws: RedirectError.addressMissing(uid: Town.uid, address: "10.77.0.99")
         ) {
           try town.redirection.enrol(
             pod, namespace: town.pod.namespace,
-            listeners: try #require(PodListeners(listeners.map(\.number))))
+            listeners: kept)
         }
         #expect(try town.redirection.enrolledPods() == [])
       }
