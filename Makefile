@@ -28,7 +28,8 @@ test: build ## every test, as root; FILTER=name for some
 demo: build ## two nodes, six pods, one namespace enrolled live; KEEP=1 leaves it up
 	@NODE_AGENT=$(abspath $(NODE_AGENT)) ZTUNNEL=$(abspath $(ZTUNNEL)) demo/run.sh
 bench: build ## ztunnel beside its peers in one run; PEERS=... REPS=...
-	@NODE_AGENT=$(abspath $(NODE_AGENT)) ZTUNNEL=$(abspath $(ZTUNNEL)) bench/run.sh
+	swift build $(SWIFT_FLAGS) -c release --scratch-path .build-release --product node-agent
+	@NODE_AGENT=$(abspath .build-release/release/node-agent) ZTUNNEL=$(abspath $(ZTUNNEL)) bench/run.sh
 fuzz:    ## every parser under libFuzzer; SECONDS_EACH=60
 	@Fuzz/run.sh all $(or $(SECONDS_EACH),60)
 race: bpf ## ztunnel and its tests under ThreadSanitizer
@@ -36,4 +37,4 @@ race: bpf ## ztunnel and its tests under ThreadSanitizer
 memory: bpf ## ztunnel and its tests under AddressSanitizer
 	swift test $(SWIFT_FLAGS) --sanitize=address --scratch-path .build-memory --filter '^(ZTunnel|TLS)Tests'
 clean:   ## remove what was built
-	rm -rf .build .build-static .build-race .build-memory Sources/CBPF/generated
+	rm -rf .build .build-static .build-release .build-race .build-memory Sources/CBPF/generated
