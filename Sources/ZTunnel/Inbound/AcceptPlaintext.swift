@@ -116,6 +116,13 @@ final class PlaintextSetup: Setup {
       fail("\(error)")
       return
     }
+    // The policy may have changed while the application took its time to answer.
+    if case .deny(let denial) = worker.verdict(facts, for: pod) {
+      worker.refusedInbound(
+        id: worker.randomNumber(), .policy(denial), facts, source: source, in: pod)
+      leave()
+      return
+    }
     client.deadline = nil
     client.setup = nil
     socket.setup = nil

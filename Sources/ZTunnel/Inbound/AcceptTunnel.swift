@@ -70,15 +70,21 @@ extension Worker {
       source: tunnel.peerIdentity, sourceIP: tunnel.peer.ip, destinationIP: target.ip,
       destinationPort: target.port)
     if case .deny(let denial) = verdict(facts, for: tunnel.pod) {
-      let id = randomNumber()
-      refusedInbound(id: id, .policy(denial), facts, source: tunnel.peer, in: tunnel.pod)
-      let header = RefusalHeader(id: id, reason: "\(denial)")
-      tunnel.refuseStream(stream, status: 401, [header.field])
+      tunnel.refuseStream(stream, status: 401, [refusal(denial, facts, on: tunnel)])
       return
     }
     let setup = InboundSetup(
       on: tunnel, stream, to: target, facts: facts, isEnd: request.isEnd, worker: self)
     setup.begin()
+  }
+
+  /// Records a refusal, and gives what tells the other side of it.
+  func refusal(
+    _ denial: Verdict.Denial, _ facts: ConnectionFacts, on tunnel: Tunnel
+  ) -> HeaderField {
+    let id = randomNumber()
+    refusedInbound(id: id, .policy(denial), facts, source: tunnel.peer, in: tunnel.pod)
+    return RefusalHeader(id: id, reason: "\(denial)").field
   }
 
   /// The pod's own address and a port of the application, or nil.
@@ -149,6 +155,11 @@ final class InboundSetup: Setup {
       fail("\(error)")
       return
     }
+    // The policy may have changed while the application took its time to answer.
+    if case .deny(let denial) = worker.verdict(facts, for: tunnel.pod) {
+      end(status: 401, [worker.refusal(denial, facts, on: tunnel)])
+      return
+    }
     application = nil
     socket.deadline = nil
     socket.setup = nil
@@ -177,8 +188,12 @@ final class InboundSetup: Setup {
 
   private func fail(_ reason: String) {
     worker.failedInbound(facts, source: tunnel.peer, target, .hbone, reason, in: tunnel.pod)
+    end(status: 503, [])
+  }
+
+  private func end(status: UInt16, _ headers: [HeaderField]) {
     leave()
-    tunnel.http2.respond(stream, status: 503, headers: [], endStream: true)
+    tunnel.http2.respond(stream, status: status, headers: headers, endStream: true)
     if tunnel.streams[stream] != nil {
       tunnel.forgetStream(stream)
     } else {

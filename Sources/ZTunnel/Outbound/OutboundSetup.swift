@@ -129,12 +129,29 @@ final class OutboundSetup: Setup {
 
   /// Both ends are enrolled here: the kernel proves the source, policy is asked as for a tunnel.
   private func dialLocal(_ hop: Hop) {
-    guard let destination = worker.podsByWorkload[hop.workloadUID],
-      let sourceWorkload = worker.mesh.workload(uid: pod.workloadUID)
-    else {
+    guard let (destination, facts) = localFacts(hop) else {
       failed(.connect, "\(hop.workloadUID) is being removed from this node")
       return
     }
+    if case .deny(let denial) = worker.verdict(facts, for: destination) {
+      refuseLocally(denial, facts, hop, at: destination)
+      return
+    }
+    do throws(LinuxError) {
+      let socket = try worker.dialApplication(
+        in: destination, from: facts.sourceIP, to: hop.address)
+      try awaitDial(
+        socket, in: destination, hop, within: ZTunnelLimit.applicationConnect)
+    } catch {
+      failed(.connect, "\(error)")
+    }
+  }
+
+  /// What policy may ask of a connection between two pods of this node; nil when one is gone.
+  private func localFacts(_ hop: Hop) -> (ServedPod, ConnectionFacts)? {
+    guard let destination = worker.podsByWorkload[hop.workloadUID],
+      let sourceWorkload = worker.mesh.workload(uid: pod.workloadUID)
+    else { return nil }
     let clientIP =
       source.ip.isIPv4 == hop.address.ip.isIPv4
       ? source.ip
@@ -142,18 +159,7 @@ final class OutboundSetup: Setup {
     let facts = ConnectionFacts(
       source: sourceWorkload.identity, sourceIP: clientIP, destinationIP: hop.address.ip,
       destinationPort: hop.address.port)
-    if case .deny(let denial) = worker.verdict(facts, for: destination) {
-      refuseLocally(denial, facts, hop, at: destination)
-      return
-    }
-    do throws(LinuxError) {
-      let socket = try worker.dialApplication(
-        in: destination, from: clientIP, to: hop.address)
-      try awaitDial(
-        socket, in: destination, hop, within: ZTunnelLimit.applicationConnect)
-    } catch {
-      failed(.connect, "\(error)")
-    }
+    return (destination, facts)
   }
 
   private func awaitDial(
@@ -180,11 +186,25 @@ final class OutboundSetup: Setup {
     guard case .dialing(let upstream, let hop) = step, upstream === socket else { return }
     do throws(LinuxError) {
       guard try upstream.socket?.connectResult(readiness) == .connected else { return }
-      establish(upstream, hop)
     } catch {
       upstream.close(withReset: true)
       failed(.connect, "\(error)")
+      return
     }
+    if let hop, hop.transport == .local, !mayStillPass(upstream, hop) { return }
+    establish(upstream, hop)
+  }
+
+  /// The policy may have changed while the application took its time to answer.
+  private func mayStillPass(_ upstream: AppSocket, _ hop: Hop) -> Bool {
+    guard let (destination, facts) = localFacts(hop) else {
+      upstream.close(withReset: true)
+      failed(.connect, "\(hop.workloadUID) was removed from this node")
+      return false
+    }
+    guard case .deny(let denial) = worker.verdict(facts, for: destination) else { return true }
+    refuseLocally(denial, facts, hop, at: destination)
+    return false
   }
 
   private func establish(_ upstream: AppSocket, _ hop: Hop?) {
