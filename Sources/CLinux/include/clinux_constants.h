@@ -15,7 +15,6 @@ static const int CLINUX_EPOLL_CTL_MOD = 3;
 
 static const int CLINUX_IP_TRANSPARENT = 19;
 static const int CLINUX_IP_BIND_ADDRESS_NO_PORT = 24;
-static const int CLINUX_IP_LOCAL_PORT_RANGE = 51; /* since 6.3 */
 static const int CLINUX_IPV6_V6ONLY = 26;
 static const int CLINUX_IPV6_TRANSPARENT = 75;
 static const int CLINUX_SO_MARK = 36;

@@ -87,16 +87,6 @@ extension Socket {
     try set("IP_BIND_ADDRESS_NO_PORT", CInt(IPPROTO_IP), CLINUX_IP_BIND_ADDRESS_NO_PORT, 1)
   }
 
-  /// The ports the kernel may choose from for this socket; Linux 6.3.
-  ///
-  /// Each end counts only where it lies within the namespace's ip_local_port_range: a range outside is
-  /// silently ignored. See `connect(to:as:turn:in:)`.
-  public borrowing func setLocalPortRange(_ ports: ClosedRange<UInt16>) throws(LinuxError) {
-    let value = UInt32(ports.upperBound) << 16 | UInt32(ports.lowerBound)
-    try set(
-      "IP_LOCAL_PORT_RANGE", CInt(IPPROTO_IP), CLINUX_IP_LOCAL_PORT_RANGE, CInt(bitPattern: value))
-  }
-
   /// Whether the socket listens: what an adopted listener has to prove.
   public borrowing func isListening() throws(LinuxError) -> Bool {
     try option(SOL_SOCKET, CLINUX_SO_ACCEPTCONN) != 0
