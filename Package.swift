@@ -21,6 +21,7 @@ let package = Package(
   products: [
     .executable(name: "ztunnel", targets: ["ZTunnel"]),
     .executable(name: "node-agent", targets: ["NodeAgent"]),
+    .executable(name: "control-plane", targets: ["ControlPlane"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -30,10 +31,15 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+    .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+    .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],
   targets: [
     // MARK: Pure: values in, decisions out
@@ -42,6 +48,19 @@ let package = Package(
     .target(name: "Identity", dependencies: ["MeshModel"], swiftSettings: house),
     .target(name: "MeshCompiler", dependencies: ["MeshModel"], swiftSettings: house),
     .target(name: "AgentProtocol", dependencies: ["MeshModel"], swiftSettings: house),
+    .target(name: "DNS", dependencies: ["MeshModel"], swiftSettings: house),
+    .target(
+      name: "XDS",
+      dependencies: [
+        "IstioAPI", "MeshModel", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      swiftSettings: house),
+
+    // MARK: Generated: `make proto` writes these from proto/
+    .target(
+      name: "IstioAPI",
+      dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      swiftSettings: [.swiftLanguageMode(.v6)]),
 
     // MARK: C: shims and shared layouts
     .target(name: "CLinux"),
@@ -71,20 +90,47 @@ let package = Package(
       ],
       swiftSettings: house),
 
+    .target(
+      name: "ControlAPI",
+      dependencies: [
+        "IstioAPI", "Linux",
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+        .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      swiftSettings: house),
+
     // MARK: Programs: wiring only
     .executableTarget(
       name: "ZTunnel",
-      dependencies: ["AgentProtocol", "HBONE", "Identity", "Linux", "MeshModel", "TLS"],
+      dependencies: ["AgentProtocol", "DNS", "HBONE", "Identity", "Linux", "MeshModel", "TLS"],
       swiftSettings: house),
     .executableTarget(
       name: "NodeAgent",
       dependencies: [
-        "AgentProtocol", "CertificateAuthority", "Identity", "Linux", "Manifests", "MeshCompiler",
-        "MeshModel", "Redirect",
+        "AgentProtocol", "CertificateAuthority", "ControlAPI", "Identity", "IstioAPI", "Linux",
+        "Manifests", "MeshCompiler", "MeshModel", "Redirect", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: house),
+    .executableTarget(
+      name: "ControlPlane",
+      dependencies: [
+        "CertificateAuthority", "ControlAPI", "Identity", "IstioAPI", "Linux", "Manifests",
+        "MeshCompiler", "MeshModel", "XDS",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "JWTKit", package: "jwt-kit"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -107,6 +153,23 @@ let package = Package(
     .testTarget(
       name: "AgentProtocolTests", dependencies: ["AgentProtocol", "MeshModel"],
       swiftSettings: house),
+    .testTarget(name: "DNSTests", dependencies: ["DNS", "MeshModel"], swiftSettings: house),
+    .testTarget(
+      name: "XDSTests",
+      dependencies: [
+        "IstioAPI", "MeshModel", "XDS", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      swiftSettings: house),
+    .testTarget(
+      name: "ControlAPITests", dependencies: ["ControlAPI", "IstioAPI", "Linux"],
+      swiftSettings: house),
+    .testTarget(
+      name: "ControlPlaneTests",
+      dependencies: [
+        "ControlAPI", "ControlPlane", "IstioAPI", "Linux", "MeshModel", "XDS",
+        .product(name: "JWTKit", package: "jwt-kit"),
+      ],
+      exclude: ["Programs"], swiftSettings: house),
     .testTarget(name: "LinuxTests", dependencies: ["Linux", "MeshModel"], swiftSettings: house),
     .testTarget(
       name: "TLSTests",
@@ -145,6 +208,8 @@ let package = Package(
       swiftSettings: house),
     .testTarget(
       name: "NodeTests", dependencies: ["Linux"], exclude: ["Programs"], swiftSettings: house),
+    .testTarget(
+      name: "InteropTests", dependencies: ["Linux"], exclude: ["Programs"], swiftSettings: house),
     .testTarget(name: "HouseTests", swiftSettings: house),
   ]
 )

@@ -9,6 +9,9 @@ private let mayImport: [String: Set<String>] = [
   "Identity": ["MeshModel"],
   "MeshCompiler": ["MeshModel"],
   "AgentProtocol": ["MeshModel"],
+  "DNS": ["MeshModel"],
+  "XDS": ["IstioAPI", "MeshModel", "SwiftProtobuf"],
+  "IstioAPI": ["Foundation", "SwiftProtobuf"],
   "Linux": ["CLinux", "Glibc", "MeshModel", "Synchronization"],
   "TLS": ["COpenSSL", "Glibc", "Identity", "Linux", "MeshModel"],
   "Redirect": ["CBPF", "Glibc", "Linux", "MeshModel"],
@@ -16,19 +19,31 @@ private let mayImport: [String: Set<String>] = [
   "CertificateAuthority": [
     "Crypto", "FoundationEssentials", "Glibc", "Identity", "MeshModel", "SwiftASN1", "X509",
   ],
+  "ControlAPI": [
+    "FoundationEssentials", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "IstioAPI",
+    "Linux", "SwiftProtobuf", "Synchronization",
+  ],
+  "ControlPlane": [
+    "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority", "ControlAPI",
+    "FoundationEssentials", "GRPCCore", "Hummingbird", "Identity", "IstioAPI", "JWTKit", "Linux",
+    "Logging", "Manifests", "MeshCompiler", "MeshModel", "NIOCore", "ServiceLifecycle",
+    "Synchronization", "UnixSignals", "XDS",
+  ],
   "ZTunnel": [
-    "AgentProtocol", "HBONE", "Identity", "Linux", "MeshModel", "Synchronization", "TLS",
+    "AgentProtocol", "DNS", "HBONE", "Identity", "Linux", "MeshModel", "Synchronization", "TLS",
   ],
   "NodeAgent": [
-    "AgentProtocol", "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority",
-    "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "Linux", "Logging",
+    "AgentProtocol", "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority", "ControlAPI",
+    "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "IstioAPI", "Linux", "Logging",
     "Manifests", "MeshCompiler", "MeshModel", "NIOCore", "Redirect", "ServiceLifecycle",
-    "Synchronization", "UnixSignals",
+    "Synchronization", "UnixSignals", "XDS",
   ],
 ]
 
 /// Targets in which nothing happens: values in, decisions out.
-private let pureTargets: Set = ["MeshModel", "HBONE", "Identity", "MeshCompiler", "AgentProtocol"]
+private let pureTargets: Set = [
+  "MeshModel", "HBONE", "Identity", "MeshCompiler", "AgentProtocol", "DNS", "XDS",
+]
 
 /// Targets that touch memory they do not own.
 private let unsafeTargets: Set = ["Linux", "TLS", "Redirect"]

@@ -77,12 +77,16 @@ struct SourceFile: CustomTestStringConvertible, Sendable {
     all(under: "", suffix: path).first { $0.path == path }
   }
 
+  /// The files we wrote; what a generator wrote lies in folders called Generated.
   static func all(under folder: String, suffix: String = ".swift") -> [SourceFile] {
     do {
       let files = FileManager.default
       let names =
         folder.isEmpty ? [suffix] : try files.subpathsOfDirectory(atPath: "\(root)/\(folder)")
-      return try names.filter { $0.hasSuffix(suffix) }.sorted().map { name in
+      let ours = names.filter {
+        $0.hasSuffix(suffix) && !$0.contains("/Generated/") && !$0.hasPrefix("Generated/")
+      }
+      return try ours.sorted().map { name in
         let path = folder.isEmpty ? name : "\(folder)/\(name)"
         let data = try Data(contentsOf: URL(filePath: "\(root)/\(path)"))
         return SourceFile(path: path, text: String(decoding: data, as: UTF8.self))

@@ -17,7 +17,7 @@ private func workload(
 private func mesh(policies: [AuthorizationPolicy] = []) -> MeshIndex {
   let key = ServiceKey(namespace: "shop", hostname: "api.shop.svc.cluster.local")
   var service = Service(key: key, name: "api")
-  service.virtualAddresses = [.v4(0x0a60_0001)]
+  service.virtualAddresses = [VirtualAddress(ip: .v4(0x0a60_0001))]
   service.ports = [PortMapping(servicePort: 80, targetPort: 8_080)]
   var api = workload("api", 0x0a00_0002, node: "b")
   api.services = [key: service.ports]

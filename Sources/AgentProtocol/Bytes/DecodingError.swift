@@ -19,7 +19,8 @@ public enum DecodingError: Error, Equatable {
   public enum Kind: String, Sendable {
     case agentMessage, tunnelMessage, inspection, section, direction, transport, responseFlag
     case cause, denial, address, cidr, portRange, port, duration, time, optional, boolean
-    case tunnelProtocol, health, healthPolicy, scope, action, stringMatch
+    case tunnelProtocol, health, healthPolicy, scope, action, stringMatch, workloadKind
+    case applicationTunnel, gateway, loadBalancing, preference, addressFamilies, visibility
   }
 }
 

@@ -7,7 +7,7 @@ protocol Coded {
 /// Appends values to a payload.
 struct Writer {
   /// The first byte of every payload.
-  static let format: UInt8 = 1
+  static let format: UInt8 = 2
 
   private(set) var bytes: [UInt8] = []
 

@@ -40,6 +40,14 @@ extension Workload: Coded {
     writer.text(canonicalName)
     writer.text(canonicalRevision)
     writer.text(workloadName)
+    writer.byte(kind.rawValue)
+    locality.write(to: &writer)
+    writer.integer(capacity)
+    writer.text(hostname)
+    writer.boolean(isNativeTunnel)
+    writer.optional(applicationTunnel)
+    writer.optional(waypoint)
+    writer.optional(networkGateway)
     writer.list(authorizationPolicies)
     let memberships = services.sorted {
       ($0.key.namespace, $0.key.hostname) < ($1.key.namespace, $1.key.hostname)
@@ -64,6 +72,14 @@ extension Workload: Coded {
     canonicalName = try reader.text()
     canonicalRevision = try reader.text()
     workloadName = try reader.text()
+    kind = try reader.member(.workloadKind)
+    locality = try Locality(from: &reader)
+    capacity = try reader.integer()
+    hostname = try reader.text()
+    isNativeTunnel = try reader.boolean()
+    applicationTunnel = try reader.optional()
+    waypoint = try reader.optional()
+    networkGateway = try reader.optional()
     authorizationPolicies = try reader.list()
     let memberships = try reader.list { reader throws(DecodingError) in
       (key: try ServiceKey(from: &reader), ports: try reader.list(of: PortMapping.self))
@@ -79,7 +95,13 @@ extension Service: Coded {
     writer.list(virtualAddresses)
     writer.list(ports)
     writer.byte(healthPolicy.rawValue)
-    writer.boolean(isNodeLocal)
+    loadBalancing.write(to: &writer)
+    writer.byte(addressFamilies.rawValue)
+    writer.byte(visibility.rawValue)
+    writer.boolean(isCanonical)
+    writer.list(subjectAltNames)
+    writer.optional(waypoint)
+    writer.list(weightedWaypoints)
   }
 
   init(from reader: inout Reader) throws(DecodingError) {
@@ -87,6 +109,12 @@ extension Service: Coded {
     virtualAddresses = try reader.list()
     ports = try reader.list()
     healthPolicy = try reader.member(.healthPolicy)
-    isNodeLocal = try reader.boolean()
+    loadBalancing = try LoadBalancing(from: &reader)
+    addressFamilies = try reader.member(.addressFamilies)
+    visibility = try reader.member(.visibility)
+    isCanonical = try reader.boolean()
+    subjectAltNames = try reader.list()
+    waypoint = try reader.optional()
+    weightedWaypoints = try reader.list()
   }
 }

@@ -41,7 +41,7 @@ struct ServiceAssembly {
 
   private mutating func add(_ manifest: ServiceManifest, slices: [EndpointSliceManifest]) {
     var service = Service(key: key(manifest), name: manifest.metadata.name)
-    service.virtualAddresses = manifest.virtualAddresses.map(\.value)
+    service.virtualAddresses = manifest.virtualAddresses.map { VirtualAddress(ip: $0.value) }
     service.ports = manifest.ports.map { port in
       switch port.target {
       case .number(let number): PortMapping(servicePort: port.number, targetPort: number)
@@ -49,7 +49,7 @@ struct ServiceAssembly {
       }
     }
     service.healthPolicy = manifest.publishesNotReady ? .allowAll : .onlyHealthy
-    service.isNodeLocal = manifest.isNodeLocal
+    service.loadBalancing = manifest.isNodeLocal ? .nodeLocal : LoadBalancing()
     services[service.key] = service
     let count =
       slices.isEmpty ? addSelected(manifest) : slices.reduce(0) { $0 + add($1, to: manifest) }

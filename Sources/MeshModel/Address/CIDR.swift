@@ -10,6 +10,15 @@ public struct CIDR: Hashable, Sendable {
     self.prefixLength = prefixLength
   }
 
+  /// The block of one address.
+  public init(_ address: IPAddress) {
+    base = address
+    prefixLength = address.isIPv4 ? 32 : 128
+  }
+
+  /// Whether it holds one address only.
+  public var isSingle: Bool { prefixLength == (base.isIPv4 ? 32 : 128) }
+
   public func contains(_ address: IPAddress) -> Bool {
     switch (base, address) {
     case (.v4(let a), .v4(let b)):

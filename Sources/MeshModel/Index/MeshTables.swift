@@ -58,13 +58,13 @@ extension MeshTables {
 
 extension MeshTables {
   mutating func insert(_ service: Service) {
-    for ip in Set(service.virtualAddresses) {
+    for ip in Set(service.virtualAddresses.compactMap(\.ip)) {
       virtualAddresses[ip, default: []].insertSorted(service.key) { $0 < $1 }
     }
   }
 
   mutating func remove(_ service: Service) {
-    for ip in service.virtualAddresses {
+    for ip in service.virtualAddresses.compactMap(\.ip) {
       virtualAddresses.removeFromList(at: ip) { $0 == service.key }
     }
   }

@@ -40,7 +40,7 @@ extension MeshIndex {
     let healthy = tables.healthyMembers[service.key] ?? []
     var uids = service.healthPolicy == .allowAll ? members : healthy
     var tally = EndpointTally(total: members.count, unhealthy: members.count - uids.count)
-    if service.isNodeLocal {
+    if service.loadBalancing == .nodeLocal {
       let eligible = uids.count
       uids.removeAll { model.workloads[$0]?.node != source.node }
       tally.onOtherNodes = eligible - uids.count

@@ -30,16 +30,40 @@ public struct Service: Hashable, Sendable {
     case allowAll = 1
   }
 
+  /// Who may see a service.
+  public enum Visibility: UInt8, Hashable, Sendable {
+    case everyone = 0
+    /// Clients of its own namespace only.
+    case ownNamespace = 1
+  }
+
+  /// The address families a service offers.
+  public enum AddressFamilies: UInt8, Hashable, Sendable {
+    case automatic = 0
+    case ipv4 = 1
+    case ipv6 = 2
+    case both = 3
+  }
+
   public var key: ServiceKey
   /// The Kubernetes name.
   public var name: String
   /// Empty for a headless service.
-  public var virtualAddresses: [IPAddress]
+  public var virtualAddresses: [VirtualAddress]
   /// Service ports with their default target port; 0 when only the endpoint knows (a named port).
   public var ports: [PortMapping]
   public var healthPolicy: HealthPolicy
-  /// `internalTrafficPolicy: Local`: only endpoints on the client's node.
-  public var isNodeLocal: Bool
+  public var loadBalancing: LoadBalancing
+  public var addressFamilies: AddressFamilies
+  public var visibility: Visibility
+  /// Preferred for its host name and addresses where the client's namespace has none of its own.
+  public var isCanonical: Bool
+  /// Identities a server may prove besides its workload's own.
+  public var subjectAltNames: [SPIFFEID]
+  /// Where connections to its addresses go first.
+  public var waypoint: GatewayAddress?
+  /// Several waypoints that share the connections; empty or of no weight: `waypoint` alone.
+  public var weightedWaypoints: [WeightedWaypoint]
 
   public init(key: ServiceKey, name: String) {
     self.key = key
@@ -47,6 +71,12 @@ public struct Service: Hashable, Sendable {
     virtualAddresses = []
     ports = []
     healthPolicy = .onlyHealthy
-    isNodeLocal = false
+    loadBalancing = LoadBalancing()
+    addressFamilies = .automatic
+    visibility = .everyone
+    isCanonical = true
+    subjectAltNames = []
+    waypoint = nil
+    weightedWaypoints = []
   }
 }

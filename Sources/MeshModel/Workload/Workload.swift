@@ -8,6 +8,14 @@ public struct Workload: Hashable, Sendable {
     case hbone = 1
   }
 
+  /// What kind of object runs it; a label of telemetry only.
+  public enum Kind: UInt8, Hashable, Sendable {
+    case deployment = 0
+    case cronJob = 1
+    case pod = 2
+    case job = 3
+  }
+
   public enum Health: UInt8, Hashable, Sendable {
     case healthy = 0
     case unhealthy = 1
@@ -30,6 +38,20 @@ public struct Workload: Hashable, Sendable {
   /// The `version` label, for telemetry.
   public var canonicalRevision: String
   public var workloadName: String
+  public var kind: Kind
+  public var locality: Locality
+  /// Its share of a service's connections, relative to the other endpoints.
+  public var capacity: UInt32
+  /// Without addresses: resolved when it is dialled. Empty otherwise.
+  public var hostname: String
+  /// The application speaks HBONE itself: a target of tunnels that ztunnel must not terminate.
+  public var isNativeTunnel: Bool
+  /// How a tunnel's bytes are handed to the application, when not plainly.
+  public var applicationTunnel: ApplicationTunnel?
+  /// Where connections to its own addresses go first.
+  public var waypoint: GatewayAddress?
+  /// The entry to its network, for sources on other networks.
+  public var networkGateway: GatewayAddress?
   /// Policies attached by selector; one that is not known yet denies.
   public var authorizationPolicies: [PolicyKey]
   /// Membership: which service, and for each service port the port this workload serves it on.
@@ -51,12 +73,52 @@ public struct Workload: Hashable, Sendable {
     canonicalName = ""
     canonicalRevision = ""
     workloadName = ""
+    kind = .pod
+    locality = Locality()
+    capacity = 1
+    hostname = ""
+    isNativeTunnel = false
+    applicationTunnel = nil
+    waypoint = nil
+    networkGateway = nil
     authorizationPolicies = []
     services = [:]
   }
 
   public var identity: SPIFFEID {
     SPIFFEID(trustDomain: trustDomain, namespace: namespace, serviceAccount: serviceAccount)
+  }
+}
+
+/// Where a workload runs; an empty name means unknown.
+public struct Locality: Hashable, Sendable {
+  public var region: String
+  public var zone: String
+  public var subzone: String
+
+  public init(region: String = "", zone: String = "", subzone: String = "") {
+    self.region = region
+    self.zone = zone
+    self.subzone = subzone
+  }
+}
+
+/// How the application behind ztunnel wants the bytes of a tunnel.
+public struct ApplicationTunnel: Hashable, Sendable {
+  public enum Form: UInt8, Hashable, Sendable {
+    /// The bytes alone.
+    case none = 0
+    /// After a PROXY protocol version 2 header that says who is at the other end.
+    case proxy = 1
+  }
+
+  public var form: Form
+  /// The port to dial instead of the one asked for; 0 means that one.
+  public var port: UInt16
+
+  public init(form: Form, port: UInt16) {
+    self.form = form
+    self.port = port
   }
 }
 

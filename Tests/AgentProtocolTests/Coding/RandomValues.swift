@@ -86,17 +86,42 @@ extension RandomValues {
     workload.canonicalName = text()
     workload.canonicalRevision = text()
     workload.workloadName = text()
+    workload.kind = boolean() ? .cronJob : .pod
+    workload.locality = Locality(region: text(), zone: text(), subzone: text())
+    workload.capacity = UInt32(number(0...1_000_000))
+    workload.hostname = text()
+    workload.isNativeTunnel = boolean()
+    workload.applicationTunnel = optional {
+      ApplicationTunnel(form: $0.boolean() ? .proxy : .none, port: $0.port())
+    }
+    workload.waypoint = optional { $0.gateway() }
+    workload.networkGateway = optional { $0.gateway() }
     workload.authorizationPolicies = list { $0.policyKey() }
     for _ in 0..<number(0...3) { workload.services[serviceKey()] = list { $0.mapping() } }
     return workload
   }
 
+  mutating func gateway() -> GatewayAddress {
+    GatewayAddress(
+      destination: boolean()
+        ? .service(serviceKey()) : .address(network: text(), ip: address()),
+      tunnelPort: port())
+  }
+
   mutating func service() -> Service {
     var service = Service(key: serviceKey(), name: text())
-    service.virtualAddresses = list { $0.address() }
+    service.virtualAddresses = list { VirtualAddress(network: $0.text(), block: $0.block()) }
     service.ports = list { $0.mapping() }
     service.healthPolicy = boolean() ? .allowAll : .onlyHealthy
-    service.isNodeLocal = boolean()
+    service.loadBalancing = boolean() ? .nodeLocal : LoadBalancing(mode: .passthrough)
+    service.addressFamilies = boolean() ? .both : .ipv6
+    service.visibility = boolean() ? .everyone : .ownNamespace
+    service.isCanonical = boolean()
+    service.subjectAltNames = list { $0.identity() }
+    service.waypoint = optional { $0.gateway() }
+    service.weightedWaypoints = list {
+      WeightedWaypoint(waypoint: $0.gateway(), weight: UInt32($0.number(0...100)))
+    }
     return service
   }
 

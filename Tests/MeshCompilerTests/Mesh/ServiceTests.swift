@@ -25,7 +25,7 @@ private func ports(_ pairs: (UInt16, UInt16)...) -> [PortMapping] {
     #expect(mesh.findings == [])
     let service = try only(mesh)
     #expect(service.key.description == "shop/web.shop.svc.cluster.local")
-    #expect(service.virtualAddresses.map(\.description) == ["10.96.0.1", "fd00::1"])
+    #expect(service.virtualAddresses.compactMap(\.ip?.description) == ["10.96.0.1", "fd00::1"])
     #expect(mesh.workload("shop/a")?.services == [service.key: ports((80, 80))])
     #expect(mesh.workload("shop/b")?.services == [:])
     #expect(mesh.workload("other/c")?.services == [:])
@@ -92,7 +92,7 @@ private func ports(_ pairs: (UInt16, UInt16)...) -> [PortMapping] {
         """))
     let service = try only(mesh)
     #expect(service.healthPolicy == .allowAll)
-    #expect(service.isNodeLocal)
+    #expect(service.loadBalancing == .nodeLocal)
   }
 
   @Test func `an unhealthy pod stays a member, marked`() throws {

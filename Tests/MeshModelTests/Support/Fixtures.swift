@@ -62,12 +62,12 @@ extension Service {
     health: HealthPolicy = .onlyHealthy, isNodeLocal: Bool = false
   ) -> Service {
     var service = Service(key: .named(name, in: namespace), name: name)
-    service.virtualAddresses = vips.map(ip)
+    service.virtualAddresses = vips.map { VirtualAddress(ip: ip($0)) }
     service.ports = ports.sorted { $0.key < $1.key }.map {
       PortMapping(servicePort: $0.key, targetPort: $0.value)
     }
     service.healthPolicy = health
-    service.isNodeLocal = isNodeLocal
+    service.loadBalancing = isNodeLocal ? .nodeLocal : LoadBalancing()
     return service
   }
 }

@@ -130,7 +130,9 @@ extension SeededGenerator {
     }
     let services = ["s", "t", "u"].filter { _ in chance(70) }.map { name in
       var service = Service.named(name, ports: [80: 80])
-      service.virtualAddresses = some(upTo: 2) { ip($0.one(of: Words.addresses)) }
+      service.virtualAddresses = some(upTo: 2) {
+        VirtualAddress(ip: ip($0.one(of: Words.addresses)))
+      }
       return service
     }
     return .holding(

@@ -28,7 +28,7 @@ final class TwoNodes {
     server.addresses.append(Self.server6)
     let key = ServiceKey(namespace: "shop", hostname: "server.shop.svc.cluster.local")
     var service = Service(key: key, name: "server")
-    service.virtualAddresses = [Self.virtual]
+    service.virtualAddresses = [VirtualAddress(ip: Self.virtual)]
     service.ports = [PortMapping(servicePort: Self.port, targetPort: Self.port)]
     server.services[key] = service.ports
     model.workloads = [client.uid: client, server.uid: server]
