@@ -206,10 +206,13 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),
+    .target(
+      name: "NodeHarness", dependencies: ["Linux"], path: "Tests/NodeHarness",
+      exclude: ["Programs"], swiftSettings: house),
+    .testTarget(name: "NodeTests", dependencies: ["Linux", "NodeHarness"], swiftSettings: house),
     .testTarget(
-      name: "NodeTests", dependencies: ["Linux"], exclude: ["Programs"], swiftSettings: house),
-    .testTarget(
-      name: "InteropTests", dependencies: ["Linux"], exclude: ["Programs"], swiftSettings: house),
+      name: "InteropTests", dependencies: ["Linux", "NodeHarness"], exclude: ["Programs"],
+      swiftSettings: house),
     .testTarget(name: "HouseTests", swiftSettings: house),
   ]
 )

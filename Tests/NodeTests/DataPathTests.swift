@@ -1,5 +1,6 @@
 import Foundation
 import Linux
+import NodeHarness
 import Testing
 
 extension `A node` {

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Linux
+import NodeHarness
 import Testing
 
 extension `A node` {

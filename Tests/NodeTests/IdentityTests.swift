@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import NodeHarness
 import Testing
 
 extension `A node` {

@@ -1,3 +1,4 @@
+import NodeHarness
 import Testing
 
 /// Whole nodes from outside: real namespaces, real eBPF, real TLS, programs that know nothing of it.

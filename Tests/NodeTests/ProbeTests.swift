@@ -1,5 +1,6 @@
 import Foundation
 import Linux
+import NodeHarness
 import Testing
 
 /// The control group that stands for the kubelet's.

@@ -1,5 +1,6 @@
 import Foundation
 import Linux
+import NodeHarness
 import Testing
 
 extension `A node` {
@@ -120,8 +121,7 @@ extension `A node` {
     }
 
     @Test func `the example manifests without a complaint`() async throws {
-      let examples = Mesh.programs.replacing(
-        "Tests/NodeTests/Programs", with: "manifests/embedded")
+      let examples = Mesh.tests.replacing("/Tests", with: "/manifests/embedded")
       let check = try await run(Mesh.agentPath, "check", examples)
       #expect(!(check.standardOutput + check.standardError).contains("warning"), "\(check)")
     }

@@ -1,23 +1,23 @@
 import Foundation
-import Linux
+package import Linux
 import Synchronization
-import Testing
+package import Testing
 
 /// A program that ran to its end.
-struct Output: Sendable {
-  var status: Int32
-  var standardOutput: String
-  var standardError: String
+package struct Output: Sendable {
+  package var status: Int32
+  package var standardOutput: String
+  package var standardError: String
 
   /// The last line of standard output as a JSON object.
-  func json(_ location: SourceLocation = #_sourceLocation) throws -> JSON {
+  package func json(_ location: SourceLocation = #_sourceLocation) throws -> JSON {
     let line = standardOutput.split(separator: "\n").last.map(String.init) ?? ""
     return try JSON(parsing: line, context: "\(standardOutput)\(standardError)", location)
   }
 }
 
 /// A program that runs beside the test until it ends or is stopped; its output goes to files.
-final class Running: Sendable {
+package final class Running: Sendable {
   private struct State: ~Copyable {
     let process: ProcessHandle
     var input: OwnedDescriptor?
@@ -27,9 +27,9 @@ final class Running: Sendable {
   private let state: Mutex<State>
   private let command: String
   private let files: String
-  let processID: Int32
+  package let processID: Int32
 
-  init(_ arguments: [String]) throws {
+  package init(_ arguments: [String]) throws {
     command = arguments.joined(separator: " ")
     files = "/tmp/skein-command-\(UInt64.random(in: 0...UInt64.max))"
     let output = try OwnedDescriptor(creating: files + ".out")
@@ -51,19 +51,19 @@ final class Running: Sendable {
   }
 
   /// The program reads the end of its input.
-  func closeInput() {
+  package func closeInput() {
     state.withLock { $0.input = nil }
   }
 
-  var standardOutput: String { text(of: files + ".out") }
-  var standardError: String { text(of: files + ".err") }
+  package var standardOutput: String { text(of: files + ".out") }
+  package var standardError: String { text(of: files + ".err") }
 
   private func text(of path: String) -> String {
     do { return try File.readText(path) } catch { return "unreadable: \(error)" }
   }
 
   /// How it ended; nil while it runs.
-  func outcome() throws -> ProcessOutcome? {
+  package func outcome() throws -> ProcessOutcome? {
     try state.withLock { state in
       if state.outcome == nil { state.outcome = try state.process.exitStatus() }
       return state.outcome
@@ -71,7 +71,7 @@ final class Running: Sendable {
   }
 
   /// Waits until standard output holds `text`.
-  func waitFor(_ text: String, within limit: Duration = .seconds(10)) async throws {
+  package func waitFor(_ text: String, within limit: Duration = .seconds(10)) async throws {
     do {
       try await eventually("“\(text)”", within: limit) { self.standardOutput.contains(text) }
     } catch {
@@ -81,7 +81,7 @@ final class Running: Sendable {
     }
   }
 
-  func signal(_ signal: Signal) {
+  package func signal(_ signal: Signal) {
     do {
       try state.withLock { state in
         if state.outcome == nil { try state.process.send(signal) }
@@ -91,7 +91,7 @@ final class Running: Sendable {
     }
   }
 
-  func finish(within limit: Duration = .seconds(60)) async throws -> Output {
+  package func finish(within limit: Duration = .seconds(60)) async throws -> Output {
     let deadline = ContinuousClock.now + limit
     while true {
       if let outcome = try outcome() {
@@ -117,14 +117,14 @@ extension OwnedDescriptor {
   }
 }
 
-struct TimedOut: Error, CustomStringConvertible {
-  var what: String
-  var limit: Duration
-  var description: String { "waited \(limit) for \(what)" }
+package struct TimedOut: Error, CustomStringConvertible {
+  package var what: String
+  package var limit: Duration
+  package var description: String { "waited \(limit) for \(what)" }
 }
 
 /// Asks again every 20 ms until `condition` holds.
-func eventually(
+package func eventually(
   _ what: String, within limit: Duration = .seconds(10),
   _ condition: () async throws -> Bool
 ) async throws {
@@ -137,14 +137,14 @@ func eventually(
 
 /// Runs a program to its end.
 @discardableResult
-func run(
+package func run(
   _ arguments: String..., within limit: Duration = .seconds(60), expecting status: Int32? = 0
 ) async throws -> Output {
   try await run(arguments, within: limit, expecting: status)
 }
 
 @discardableResult
-func run(
+package func run(
   _ arguments: [String], within limit: Duration = .seconds(60), expecting status: Int32? = 0
 ) async throws -> Output {
   let output = try await Running(arguments).finish(within: limit)
@@ -154,10 +154,10 @@ func run(
   return output
 }
 
-struct UnexpectedExit: Error, CustomStringConvertible {
-  var command: String
-  var output: Output
-  var description: String {
+package struct UnexpectedExit: Error, CustomStringConvertible {
+  package var command: String
+  package var output: Output
+  package var description: String {
     "\(command) ended with \(output.status)\n\(output.standardOutput)\(output.standardError)"
   }
 }

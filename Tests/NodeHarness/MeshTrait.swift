@@ -1,12 +1,12 @@
 import Glibc
-import Testing
+package import Testing
 
 /// Gives a suite one mesh of its own, made before its first test and ended after its last.
-struct MeshTrait: SuiteTrait, TestScoping {
-  var arguments: [String]
-  var prepare: @Sendable (Mesh) async throws -> Void
+package struct MeshTrait: SuiteTrait, TestScoping {
+  package var arguments: [String]
+  package var prepare: @Sendable (Mesh) async throws -> Void
 
-  @concurrent @Sendable func provideScope(
+  @concurrent @Sendable package func provideScope(
     for test: Test, testCase: Test.Case?,
     performing function: @concurrent @Sendable () async throws -> Void
   ) async throws {
@@ -23,7 +23,7 @@ struct MeshTrait: SuiteTrait, TestScoping {
 }
 
 extension Trait where Self == MeshTrait {
-  static func mesh(
+  package static func mesh(
     arguments: [String] = [], _ prepare: @escaping @Sendable (Mesh) async throws -> Void
   ) -> Self {
     MeshTrait(arguments: arguments, prepare: prepare)
@@ -32,5 +32,5 @@ extension Trait where Self == MeshTrait {
 
 extension Trait where Self == ConditionTrait {
   /// Runs only where the kernel lets us make namespaces and load programs.
-  static var needsRoot: Self { .enabled(if: geteuid() == 0, "needs root") }
+  package static var needsRoot: Self { .enabled(if: geteuid() == 0, "needs root") }
 }

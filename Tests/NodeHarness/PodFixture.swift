@@ -1,15 +1,15 @@
 /// One pod of the test mesh: its namespace, its addresses, its manifest.
-struct PodFixture: Sendable {
-  var name: String
-  var namespace: String
-  var node: String
-  var netns: String
-  var ip4: String
-  var ip6: String
-  var serviceAccount: String
-  var labels: [String: String]
+package struct PodFixture: Sendable {
+  package var name: String
+  package var namespace: String
+  package var node: String
+  package var netns: String
+  package var ip4: String
+  package var ip6: String
+  package var serviceAccount: String
+  package var labels: [String: String]
 
-  var manifest: String {
+  package var manifest: String {
     let labels = labels.sorted { $0.key < $1.key }.map { "\($0.key): \"\($0.value)\"" }
     return """
       apiVersion: v1
@@ -28,8 +28,8 @@ struct PodFixture: Sendable {
   }
 }
 
-enum Manifest {
-  static func service(
+package enum Manifest {
+  package static func service(
     _ name: String, namespace: String = "shop", selector: String, virtualIP: String,
     port: Int = 80, targetPort: Int = 8080
   ) -> String {
@@ -45,7 +45,7 @@ enum Manifest {
     """
   }
 
-  static func peerAuthentication(_ mode: String, namespace: String = "shop") -> String {
+  package static func peerAuthentication(_ mode: String, namespace: String = "shop") -> String {
     """
     apiVersion: security.istio.io/v1
     kind: PeerAuthentication
@@ -54,7 +54,7 @@ enum Manifest {
     """
   }
 
-  static func authorization(
+  package static func authorization(
     _ name: String, action: String, selector: String, namespace: String = "shop", rules: String
   ) -> String {
     """

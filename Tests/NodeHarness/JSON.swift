@@ -1,8 +1,8 @@
 import Foundation
-import Testing
+package import Testing
 
 /// A JSON value that is asked by path and answers with nothing where there is nothing.
-enum JSON: Decodable, Sendable {
+package enum JSON: Decodable, Sendable {
   case null
   case bool(Bool)
   case number(Double)
@@ -10,7 +10,7 @@ enum JSON: Decodable, Sendable {
   case list([JSON])
   case fields([String: JSON])
 
-  init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let value = try decoder.singleValueContainer()
     if value.decodeNil() {
       self = .null
@@ -33,7 +33,7 @@ enum JSON: Decodable, Sendable {
   }
 
   /// Records an issue with `context` when the text is not JSON.
-  init(
+  package init(
     parsing text: String, context: String = "",
     _ location: SourceLocation = #_sourceLocation
   ) throws {
@@ -45,17 +45,17 @@ enum JSON: Decodable, Sendable {
     }
   }
 
-  subscript(_ key: String) -> JSON {
+  package subscript(_ key: String) -> JSON {
     if case .fields(let fields) = self { return fields[key] ?? .null }
     return .null
   }
 
-  subscript(_ index: Int) -> JSON { array.indices.contains(index) ? array[index] : .null }
+  package subscript(_ index: Int) -> JSON { array.indices.contains(index) ? array[index] : .null }
 
-  var string: String? { if case .text(let text) = self { text } else { nil } }
-  var double: Double? { if case .number(let number) = self { number } else { nil } }
-  var int: Int? { double.map { Int($0) } }
-  var bool: Bool? { if case .bool(let bool) = self { bool } else { nil } }
-  var array: [JSON] { if case .list(let list) = self { list } else { [] } }
-  var object: [String: JSON] { if case .fields(let fields) = self { fields } else { [:] } }
+  package var string: String? { if case .text(let text) = self { text } else { nil } }
+  package var double: Double? { if case .number(let number) = self { number } else { nil } }
+  package var int: Int? { double.map { Int($0) } }
+  package var bool: Bool? { if case .bool(let bool) = self { bool } else { nil } }
+  package var array: [JSON] { if case .list(let list) = self { list } else { [] } }
+  package var object: [String: JSON] { if case .fields(let fields) = self { fields } else { [:] } }
 }

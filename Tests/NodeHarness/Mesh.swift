@@ -7,33 +7,33 @@ import Testing
 ///     pod netns -- eth0 | veth -- bridge in node netns -- under0 -- under0 -- other node
 ///
 /// Nodes are `a` and `b`: underlay 10.90.0.1/.2, pods 10.91.1.x and 10.91.2.x, the same in fd90/fd91.
-actor Mesh {
-  struct Node: Sendable {
-    var name: String
-    var index: Int
-    var namespace: String
-    var stateDirectory: String
+package actor Mesh {
+  package struct Node: Sendable {
+    package var name: String
+    package var index: Int
+    package var namespace: String
+    package var stateDirectory: String
     /// Every node agent started, the last one in charge.
-    var agents: [Running] = []
-    var agent: Running? { agents.last }
+    package var agents: [Running] = []
+    package var agent: Running? { agents.last }
   }
 
-  nonisolated let prefix: String
-  nonisolated let directory: String
-  private(set) var nodes: [String: Node] = [:]
-  private(set) var pods: [String: PodFixture] = [:]
+  package nonisolated let prefix: String
+  package nonisolated let directory: String
+  package private(set) var nodes: [String: Node] = [:]
+  package private(set) var pods: [String: PodFixture] = [:]
   private var programs: [Running] = []
   private var servers: [String: Running] = [:]
   private var agentArguments: [String]
 
-  @TaskLocal static var current: Mesh?
+  @TaskLocal package static var current: Mesh?
 
   /// The mesh of the suite that is running.
-  static var shared: Mesh {
+  package static var shared: Mesh {
     get throws { try #require(current, "the suite lacks the .mesh trait") }
   }
 
-  init(arguments: [String] = []) async throws {
+  package init(arguments: [String] = []) async throws {
     prefix = "sk\(ProcessInfo.processInfo.processIdentifier % 100_000)"
     directory = "/tmp/\(prefix)-\(UInt32.random(in: 0...UInt32.max))"
     agentArguments = arguments
@@ -64,7 +64,7 @@ actor Mesh {
       """
   }
 
-  func shell(_ script: String) async throws {
+  package func shell(_ script: String) async throws {
     try await run("bash", "-euc", script)
   }
 
@@ -72,7 +72,7 @@ actor Mesh {
 
   /// Makes a pod's namespace, and its manifest under the name `pod-NAME`.
   @discardableResult
-  func addPod(
+  package func addPod(
     _ name: String, on node: String, namespace: String = "shop", labels: [String: String] = [:],
     serviceAccount: String? = nil
   ) async throws -> PodFixture {
@@ -100,7 +100,7 @@ actor Mesh {
     return pod
   }
 
-  func removePod(_ name: String) async throws {
+  package func removePod(_ name: String) async throws {
     let pod = try #require(pods[name])
     pods[name] = nil
     try delete("pod-\(name)")
@@ -110,17 +110,17 @@ actor Mesh {
   // MARK: Manifests
 
   /// Writes one manifest file; the agents see the directory change at once.
-  func apply(_ name: String, _ text: String) throws {
+  package func apply(_ name: String, _ text: String) throws {
     let path = "\(directory)/manifests/\(name).yaml"
     try text.write(toFile: path + ".tmp", atomically: false, encoding: .utf8)
     try FileManager.default.replaceFile(at: path, with: path + ".tmp")
   }
 
-  func delete(_ name: String) throws {
+  package func delete(_ name: String) throws {
     try FileManager.default.removeItem(atPath: "\(directory)/manifests/\(name).yaml")
   }
 
-  func applyNamespace(_ name: String, isEnrolled: Bool) throws {
+  package func applyNamespace(_ name: String, isEnrolled: Bool) throws {
     try apply(
       "namespace-\(name)",
       """
@@ -134,10 +134,10 @@ actor Mesh {
 
   // MARK: Nodes
 
-  static let agentPath = ProcessInfo.processInfo.environment["NODE_AGENT"] ?? ""
-  static let tunnelPath = ProcessInfo.processInfo.environment["ZTUNNEL"] ?? ""
+  package static let agentPath = ProcessInfo.processInfo.environment["NODE_AGENT"] ?? ""
+  package static let tunnelPath = ProcessInfo.processInfo.environment["ZTUNNEL"] ?? ""
 
-  func startAgent(_ name: String) async throws {
+  package func startAgent(_ name: String) async throws {
     let node = try #require(nodes[name])
     let agent = try Running(
       [
@@ -149,15 +149,15 @@ actor Mesh {
     nodes[name]?.agents.append(agent)
   }
 
-  func agent(_ name: String) throws -> Running { try #require(nodes[name]?.agent) }
+  package func agent(_ name: String) throws -> Running { try #require(nodes[name]?.agent) }
 
-  func agentCommand(_ name: String, _ arguments: String...) async throws -> Output {
+  package func agentCommand(_ name: String, _ arguments: String...) async throws -> Output {
     let node = try #require(nodes[name])
     return try await run(
       [Self.agentPath] + arguments + ["--state-dir", node.stateDirectory], expecting: nil)
   }
 
-  func status(_ name: String, _ section: String...) async throws -> JSON {
+  package func status(_ name: String, _ section: String...) async throws -> JSON {
     let node = try #require(nodes[name])
     let output = try await run(
       [Self.agentPath, "status"] + section + ["-o", "json", "--state-dir", node.stateDirectory],
@@ -167,7 +167,9 @@ actor Mesh {
   }
 
   /// Waits until every enrolled pod of both nodes is proven.
-  func waitUntilEnrolled(_ names: String..., within limit: Duration = .seconds(20)) async throws {
+  package func waitUntilEnrolled(_ names: String..., within limit: Duration = .seconds(20))
+    async throws
+  {
     for name in names {
       let pod = try #require(pods[name])
       let node = String(pod.node.suffix(1))
@@ -179,42 +181,56 @@ actor Mesh {
     }
   }
 
-  func ztunnelProcessID(_ node: String) async throws -> Int32 {
+  package func ztunnelProcessID(_ node: String) async throws -> Int32 {
     Int32(try #require(try await status(node)["ztunnel"]["processID"].int))
   }
 
   // MARK: Programs in pods
 
-  static let programs =
-    "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/") + "/Programs"
+  /// Folder Tests of the package.
+  package static let tests =
+    "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
 
-  func spawn(in pod: String, _ program: String, _ arguments: String...) throws -> Running {
+  /// The programs that test targets share, and what programs of others may import.
+  package static let programs = tests + "/NodeHarness/Programs"
+
+  /// Where a program lies: among the shared ones, or in the folder Programs of a test target.
+  private static func path(of program: String) throws -> String {
+    let folders = [programs] + ["NodeTests", "InteropTests"].map { "\(tests)/\($0)/Programs" }
+    let paths = folders.map { "\($0)/\(program)" }
+    return try #require(
+      paths.first { FileManager.default.fileExists(atPath: $0) }, "no program \(program)")
+  }
+
+  package func spawn(in pod: String, _ program: String, _ arguments: String...) throws -> Running {
     try spawn(in: pod, program, arguments)
   }
 
-  func spawn(in pod: String, _ program: String, _ arguments: [String]) throws -> Running {
+  package func spawn(in pod: String, _ program: String, _ arguments: [String]) throws -> Running {
     let netns = try #require(pods[pod]?.netns ?? nodes[pod]?.namespace)
     let running = try Running(
-      ["nsenter", "--net=/run/netns/\(netns)", "python3", "\(Self.programs)/\(program)"]
-        + arguments)
+      [
+        "nsenter", "--net=/run/netns/\(netns)", "env", "PYTHONPATH=\(Self.programs)",
+        "PYTHONDONTWRITEBYTECODE=1", "python3", try Self.path(of: program),
+      ] + arguments)
     programs.append(running)
     return running
   }
 
-  func serve(in pod: String, port: Int = 8080) async throws {
+  package func serve(in pod: String, port: Int = 8080) async throws {
     let server = try spawn(in: pod, "peer.py", "serve", String(port), pod)
     try await server.waitFor("ready")
     servers[pod] = server
   }
 
-  func stopServing(in pod: String) async throws {
+  package func stopServing(in pod: String) async throws {
     let server = try #require(servers[pod])
     servers[pod] = nil
     server.signal(.kill)
     _ = try await server.finish()
   }
 
-  func client(in pod: String, _ arguments: String..., within limit: Duration = .seconds(60))
+  package func client(in pod: String, _ arguments: String..., within limit: Duration = .seconds(60))
     async throws -> JSON
   {
     try await spawn(in: pod, "peer.py", arguments).finish(within: limit).json()
@@ -232,7 +248,7 @@ actor Mesh {
   }
 
   /// Ends everything the mesh started; says what a node left behind.
-  func tearDown() async {
+  package func tearDown() async {
     for running in programs { running.signal(.kill) }
     for node in nodes.values { node.agent?.signal(.terminate) }
     for node in nodes.values {
@@ -259,7 +275,7 @@ actor Mesh {
 
 extension FileManager {
   /// Renames over the old file, as editors do.
-  func replaceFile(at path: String, with other: String) throws {
+  fileprivate func replaceFile(at path: String, with other: String) throws {
     guard unsafe rename(other, path) == 0 else { throw CocoaError(.fileWriteUnknown) }
   }
 }

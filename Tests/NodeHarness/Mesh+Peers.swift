@@ -1,14 +1,14 @@
 import Foundation
 import Glibc
-import Testing
+package import Testing
 
 /// Memory of one process, in bytes, as the kernel counts it.
-struct Residency: Sendable, CustomStringConvertible {
-  var resident: Int
+package struct Residency: Sendable, CustomStringConvertible {
+  package var resident: Int
   /// Without pages of files: what the process itself asked for.
-  var anonymous: Int
+  package var anonymous: Int
 
-  init(of process: Int32) throws {
+  package init(of process: Int32) throws {
     let text = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
     func bytes(_ key: String) throws -> Int {
       let line = try #require(text.split(separator: "\n").first { $0.hasPrefix(key + ":") })
@@ -20,20 +20,20 @@ struct Residency: Sendable, CustomStringConvertible {
     anonymous = try bytes("RssAnon")
   }
 
-  var description: String {
+  package var description: String {
     "\(resident / 1_024) KiB resident, \(anonymous / 1_024) KiB of them anonymous"
   }
 }
 
 extension Mesh {
-  nonisolated var authority: String { "\(directory)/ca" }
+  package nonisolated var authority: String { "\(directory)/ca" }
 
-  func residency(_ node: String) async throws -> Residency {
+  package func residency(_ node: String) async throws -> Residency {
     try Residency(of: await ztunnelProcessID(node))
   }
 
   /// Runs hostile.py from a pod that is not in the mesh against an enrolled one.
-  func attack(
+  package func attack(
     _ name: String, from pod: String = "stranger", on victim: String = "server",
     _ arguments: String..., within limit: Duration = .seconds(60)
   ) async throws -> JSON {
@@ -43,7 +43,7 @@ extension Mesh {
   }
 
   /// The same, for attacks that go on until their input ends.
-  func beginAttack(
+  package func beginAttack(
     _ name: String, from pod: String = "stranger", on victim: String = "server",
     _ arguments: String...
   ) throws -> Running {
@@ -53,14 +53,14 @@ extension Mesh {
 
   /// Puts a pod into the manifests as one of a node that nobody runs: it can only be reached by
   /// HBONE, and answers on 15008 itself.
-  func addImpostor(_ name: String = "impostor") async throws {
+  package func addImpostor(_ name: String = "impostor") async throws {
     var pod = try await addPod(name, on: "b")
     pod.node = "nowhere"
     try apply("pod-\(name)", pod.manifest)
   }
 
   /// Lets impostor.py answer in the pod until its input ends.
-  func impersonate(
+  package func impersonate(
     _ name: String, in pod: String = "impostor", _ arguments: [String] = []
   ) async throws -> Running {
     let running = try spawn(in: pod, "impostor.py", [name, authority] + arguments)
@@ -69,14 +69,14 @@ extension Mesh {
   }
 
   /// `client` on a, `server` on b, and a `stranger` beside the client who is not in the mesh.
-  func addShop() async throws {
+  package func addShop() async throws {
     try applyNamespace("shop", isEnrolled: true)
     try await addPod("client", on: "a")
     try await addPod("server", on: "b")
     try await addPod("stranger", on: "a", namespace: "outside")
   }
 
-  func startShop() async throws {
+  package func startShop() async throws {
     try await startAgent("a")
     try await startAgent("b")
     try await serve(in: "server")
@@ -85,21 +85,21 @@ extension Mesh {
 }
 
 /// That one ztunnel lives on, works and stays small whatever happens to it.
-struct Unharmed: Sendable {
-  let processes: [String: Int32]
+package struct Unharmed: Sendable {
+  package let processes: [String: Int32]
 
   /// Enough for the tunnels, buffers and handshakes a limit allows at once; far below what a
   /// single attack asks for.
-  static let residentLimit = 64 << 20
+  package static let residentLimit = 64 << 20
 
-  init(in mesh: Mesh) async throws {
+  package init(in mesh: Mesh) async throws {
     processes = [
       "a": try await mesh.ztunnelProcessID("a"), "b": try await mesh.ztunnelProcessID("b"),
     ]
   }
 
   /// The same processes as before, small, and a well-behaved connection passes at once.
-  func expect(_ after: String, in mesh: Mesh, _ location: SourceLocation = #_sourceLocation)
+  package func expect(_ after: String, in mesh: Mesh, _ location: SourceLocation = #_sourceLocation)
     async throws
   {
     let server = try await #require(mesh.pods["server"])
