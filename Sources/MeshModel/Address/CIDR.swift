@@ -19,6 +19,22 @@ public struct CIDR: Hashable, Sendable {
   /// Whether it holds one address only.
   public var isSingle: Bool { prefixLength == (base.isIPv4 ? 32 : 128) }
 
+  /// The same block with its lowest address as base, so that equal blocks are equal values.
+  public var canonical: CIDR {
+    let lowest: IPAddress
+    switch base {
+    case .v4(let bits):
+      lowest = .v4(prefixLength == 0 ? 0 : bits & (UInt32.max << (32 - prefixLength)))
+    case .v6(let high, let low):
+      let upper = min(prefixLength, 64)
+      let lower = max(prefixLength - 64, 0)
+      lowest = .v6(
+        high: upper == 0 ? 0 : high & (UInt64.max << (64 - upper)),
+        low: lower == 0 ? 0 : low & (UInt64.max << (64 - lower)))
+    }
+    return CIDR(base: lowest, prefixLength: prefixLength) ?? self
+  }
+
   public func contains(_ address: IPAddress) -> Bool {
     switch (base, address) {
     case (.v4(let a), .v4(let b)):

@@ -36,24 +36,17 @@ public struct MeshIndex: Sendable {
 extension MeshIndex {
   public func workload(uid: String) -> Workload? { model.workloads[uid] }
 
-  /// The workload that owns an address; one on the host's network owns none.
+  /// The workload that owns an address of a network; one on the host's network owns none.
   ///
   /// When two claim it, a pod served over HBONE comes first, then a pod, then HBONE, then any.
   /// Source: ambient-protocol.md, section 3.4.
-  public func workload(at ip: IPAddress) -> Workload? {
-    tables.owners[ip]?.first.flatMap { model.workloads[$0.uid] }
+  public func workload(at ip: IPAddress, on network: String = "") -> Workload? {
+    tables.owners[network]?[ip]?.first.flatMap { model.workloads[$0.uid] }
   }
 
-  /// The service with this virtual address; of several the first by namespace and host name.
-  public func service(at vip: IPAddress) -> Service? {
-    tables.virtualAddresses[vip]?.first.flatMap { model.services[$0] }
-  }
-
-  /// The service with this virtual address; of several the one in the client's namespace.
-  public func service(at vip: IPAddress, preferring namespace: String) -> Service? {
-    guard let keys = tables.virtualAddresses[vip] else { return nil }
-    let key = keys.first { $0.namespace == namespace } ?? keys.first
-    return key.flatMap { model.services[$0] }
+  /// The first workload, by uid, with this host name of its own.
+  public func workload(hostname: String) -> Workload? {
+    tables.hostnameWorkloads[hostname]?.first.flatMap { model.workloads[$0] }
   }
 
   /// The workloads that list the service, ordered by uid.

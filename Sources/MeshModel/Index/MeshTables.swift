@@ -3,13 +3,23 @@
 /// Every list is kept sorted, so that the tables depend on what the model holds and never on the
 /// order in which it came: two nodes with one model decide alike.
 struct MeshTables: Hashable, Sendable {
-  /// Who owns an address, the preferred owner first.
-  private(set) var owners: [IPAddress: [AddressOwner]] = [:]
-  private(set) var virtualAddresses: [IPAddress: [ServiceKey]] = [:]
+  /// Who owns an address of a network, the preferred owner first.
+  private(set) var owners: [String: [IPAddress: [AddressOwner]]] = [:]
+  /// Single virtual addresses by network.
+  private(set) var virtualAddresses: [String: [IPAddress: [ServiceKey]]] = [:]
+  /// Blocks of virtual addresses by network.
+  private(set) var virtualBlocks: [String: BlockTable] = [:]
+  private(set) var hostnames: [String: [ServiceKey]] = [:]
+  /// The uids of workloads that have a host name of their own.
+  private(set) var hostnameWorkloads: [String: [String]] = [:]
   /// The uids of all workloads that list a service.
   private(set) var members: [ServiceKey: [String]] = [:]
   /// The healthy ones among the members.
   private(set) var healthyMembers: [ServiceKey: [String]] = [:]
+  /// How many members have a capacity other than 1; services without any are not listed.
+  private(set) var unevenMembers: [ServiceKey: Int] = [:]
+  /// How many workloads and services refer to a waypoint.
+  private(set) var waypointReferences = 0
   private(set) var globalPolicies: [AuthorizationPolicy] = []
   private(set) var namespacePolicies: [String: [AuthorizationPolicy]] = [:]
 
@@ -35,22 +45,39 @@ extension MeshTables {
   mutating func insert(_ workload: Workload) {
     if !workload.isHostNetwork {
       let owner = AddressOwner(workload)
-      for ip in Set(workload.addresses) { owners[ip, default: []].insertSorted(owner) { $0 < $1 } }
+      for ip in Set(workload.addresses) {
+        owners[workload.network, default: [:]][ip, default: []].insertSorted(owner) { $0 < $1 }
+      }
+    }
+    if !workload.hostname.isEmpty {
+      hostnameWorkloads[workload.hostname, default: []].insertSorted(workload.uid) { $0 < $1 }
     }
     for service in workload.services.keys {
       members[service, default: []].insertSorted(workload.uid) { $0 < $1 }
       if workload.health == .healthy {
         healthyMembers[service, default: []].insertSorted(workload.uid) { $0 < $1 }
       }
+      if workload.capacity != 1 { unevenMembers[service, default: 0] += 1 }
     }
+    if workload.waypoint != nil { waypointReferences += 1 }
   }
 
   mutating func remove(_ workload: Workload) {
-    for ip in workload.addresses { owners.removeFromList(at: ip) { $0.uid == workload.uid } }
+    for ip in workload.addresses {
+      owners[workload.network]?.removeFromList(at: ip) { $0.uid == workload.uid }
+    }
+    if owners[workload.network]?.isEmpty == true { owners[workload.network] = nil }
+    if !workload.hostname.isEmpty {
+      hostnameWorkloads.removeFromList(at: workload.hostname) { $0 == workload.uid }
+    }
     for service in workload.services.keys {
       members.removeFromList(at: service) { $0 == workload.uid }
       healthyMembers.removeFromList(at: service) { $0 == workload.uid }
+      if workload.capacity != 1, let count = unevenMembers[service] {
+        unevenMembers[service] = count > 1 ? count - 1 : nil
+      }
     }
+    if workload.waypoint != nil { waypointReferences -= 1 }
   }
 }
 
@@ -58,15 +85,70 @@ extension MeshTables {
 
 extension MeshTables {
   mutating func insert(_ service: Service) {
-    for ip in Set(service.virtualAddresses.compactMap(\.ip)) {
-      virtualAddresses[ip, default: []].insertSorted(service.key) { $0 < $1 }
+    for virtual in Set(service.virtualAddresses) {
+      if let ip = virtual.ip {
+        virtualAddresses[virtual.network, default: [:]][ip, default: []]
+          .insertSorted(service.key) { $0 < $1 }
+      } else {
+        virtualBlocks[virtual.network, default: BlockTable()].insert(service.key, virtual.block)
+      }
     }
+    hostnames[service.key.hostname, default: []].insertSorted(service.key) { $0 < $1 }
+    if service.hasWaypoint { waypointReferences += 1 }
   }
 
   mutating func remove(_ service: Service) {
-    for ip in service.virtualAddresses.compactMap(\.ip) {
-      virtualAddresses.removeFromList(at: ip) { $0 == service.key }
+    for virtual in Set(service.virtualAddresses) {
+      if let ip = virtual.ip {
+        virtualAddresses[virtual.network]?.removeFromList(at: ip) { $0 == service.key }
+      } else {
+        virtualBlocks[virtual.network]?.remove(service.key, virtual.block)
+      }
+      if virtualAddresses[virtual.network]?.isEmpty == true {
+        virtualAddresses[virtual.network] = nil
+      }
+      if virtualBlocks[virtual.network]?.isEmpty == true { virtualBlocks[virtual.network] = nil }
     }
+    hostnames.removeFromList(at: service.key.hostname) { $0 == service.key }
+    if service.hasWaypoint { waypointReferences -= 1 }
+  }
+}
+
+/// Blocks of addresses, each with the services that own it.
+///
+/// One look per prefix length in use, at most 33 + 129, however many blocks there are.
+struct BlockTable: Hashable, Sendable {
+  private var services: [CIDR: [ServiceKey]] = [:]
+  /// How many blocks there are of each prefix length.
+  private var lengths: [Int: Int] = [:]
+
+  var isEmpty: Bool { services.isEmpty }
+
+  mutating func insert(_ service: ServiceKey, _ block: CIDR) {
+    let block = block.canonical
+    if services[block] == nil { lengths[block.prefixLength, default: 0] += 1 }
+    guard services[block]?.contains(service) != true else { return }
+    services[block, default: []].insertSorted(service) { $0 < $1 }
+  }
+
+  mutating func remove(_ service: ServiceKey, _ block: CIDR) {
+    let block = block.canonical
+    guard services[block] != nil else { return }
+    services.removeFromList(at: block) { $0 == service }
+    guard services[block] == nil, let count = lengths[block.prefixLength] else { return }
+    lengths[block.prefixLength] = count > 1 ? count - 1 : nil
+  }
+
+  /// The services whose blocks hold the address, the longest prefix first.
+  func services(holding ip: IPAddress) -> [ServiceKey] {
+    var found: [ServiceKey] = []
+    for length in lengths.keys.sorted(by: >) {
+      guard let block = CIDR(base: ip, prefixLength: length)?.canonical,
+        let keys = services[block]
+      else { continue }
+      found += keys
+    }
+    return found
   }
 }
 

@@ -16,14 +16,14 @@ extension MeshIndex {
     if destination.ip.isLoopback, AgentPort.contains(destination.port) {
       return .refuse(.agentPort(destination))
     }
-    if let workload = workload(at: destination.ip) {
+    if let workload = workload(at: destination.ip, on: source.network) {
       let hop = hop(to: workload, at: destination, localPods: localPods)
       if hop.transport != .plaintext, AgentPort.contains(destination.port) {
         return .refuse(.agentPort(destination))
       }
       return .candidates([hop], service: nil)
     }
-    guard let service = service(at: destination.ip, preferring: source.namespace) else {
+    guard let service = service(at: destination.ip, on: source.network, for: source.namespace) else {
       return .passthrough(destination)
     }
     return plan(from: source, to: service, at: destination, turn: turn, localPods: localPods)
