@@ -8,6 +8,10 @@ public enum AuthorityError: Error, Hashable, Sendable {
   case tooLarge(path: String, bytes: Int)
   /// Others than the owner may read or write the key.
   case keyTooOpen(path: String, mode: Int)
+  /// The same in a volume of Kubernetes, where the mode is set elsewhere.
+  case volumeKeyTooOpen(path: String, mode: Int)
+  /// Files of our layout and of Istio's side by side.
+  case twoLayouts(directory: String)
   case certificateWithoutKey(certificate: String, key: String)
   case notCertificates(path: String, reason: String)
   case notKey(path: String, reason: String)
@@ -19,6 +23,8 @@ public enum AuthorityError: Error, Hashable, Sendable {
   /// The issuing certificate leads to none of the roots at hand.
   case noRoot(certificate: String, roots: String)
   case tooManyRoots(path: String, count: Int)
+  /// More certificates above the issuing one than peers accept.
+  case chainTooLong(path: String, count: Int)
   case library(reason: String)
 }
 
@@ -33,13 +39,18 @@ extension AuthorityError: CustomStringConvertible {
       "\(path): \(bytes) bytes, expected at most \(AuthorityLimit.bytesPerFile)"
     case .keyTooOpen(let path, let mode):
       "\(path): mode \(octal(mode)) lets others at the key, expected 0600: chmod 600 \(path)"
+    case .volumeKeyTooOpen(let path, let mode):
+      "\(path): mode \(octal(mode)) lets others at the key, expected 0400 or 0440: "
+        + "set defaultMode: 0400 where the secret is mounted"
+    case .twoLayouts(let directory):
+      "\(directory): holds ca.crt or ca.key and ca-cert.pem or ca-key.pem; keep one pair"
     case .certificateWithoutKey(let certificate, let key):
       "\(key): is missing while \(certificate) is there; "
         + "put the key back, or move the certificate to roots/ to begin a new root"
     case .notCertificates(let path, let reason):
       "\(path): expected PEM certificates (-----BEGIN CERTIFICATE-----): \(reason)"
     case .notKey(let path, let reason):
-      "\(path): expected one PEM private key, P-256, P-384 or RSA: \(reason)"
+      "\(path): expected one PEM private key, P-256, P-384 or RSA of 2048 bits or more: \(reason)"
     case .notOneKeyPair(let certificate, let key):
       "\(certificate): its first certificate is not for the key in \(key); replace both together"
     case .notAuthority(let path):
@@ -51,6 +62,9 @@ extension AuthorityError: CustomStringConvertible {
       "\(certificate): no root signs it; add its root to the file or to \(roots)"
     case .tooManyRoots(let path, let count):
       "\(path): \(count) roots, expected at most \(AuthorityLimit.roots)"
+    case .chainTooLong(let path, let count):
+      "\(path): \(count) certificates below the root, "
+        + "expected at most \(AuthorityLimit.intermediates)"
     case .library(let reason): "the certificate library failed: \(reason)"
     }
   }

@@ -11,21 +11,23 @@ struct AuthorityFiles: Hashable, Sendable {
     var text: String
   }
 
+  var layout: AuthorityLayout
   var certificate: File
   var key: File
-  /// In the order of their names.
+  var chain: File?
+  /// `root-cert.pem`, or in the order of their names those of `roots/`.
   var roots: [File]
-  var rootsPath: String
 
   init(reading directory: String) throws(AuthorityError) {
-    let layout = Layout(directory)
+    layout = try AuthorityLayout.find(in: directory, isFile)
     try refuseOpenKey(layout.key)
     certificate = try read(layout.certificate)
     key = try read(layout.key)
-    rootsPath = layout.roots
+    if let path = layout.chain, isFile(path) { chain = try read(path) }
     roots = []
-    for name in try names(in: layout.roots) where name.hasSuffix(".crt") {
-      roots.append(try read("\(layout.roots)/\(name)"))
+    if let path = layout.roots { roots.append(try read(path)) }
+    for name in try names(in: layout.moreRoots) where name.hasSuffix(".crt") {
+      roots.append(try read("\(layout.moreRoots)/\(name)"))
     }
   }
 
@@ -37,7 +39,8 @@ struct AuthorityFiles: Hashable, Sendable {
   static func create(
     in directory: String, trustDomain: String, now: WallTime
   ) throws(AuthorityError) {
-    let layout = Layout(directory)
+    let layout = try AuthorityLayout.find(in: directory, isFile)
+    guard layout.isOurs else { return }
     try makeDirectory(directory)
     let hasKey = isFile(layout.key)
     if hasKey && isFile(layout.certificate) { return }
@@ -61,9 +64,25 @@ struct AuthorityFiles: Hashable, Sendable {
     }
   }
 
+  /// The one key of a file, PKCS #8, SEC 1 or PKCS #1; parameters beside it are passed over.
   static func privateKey(in file: File) throws(AuthorityError) -> Certificate.PrivateKey {
     do {
-      return try Certificate.PrivateKey(pemEncoded: file.text)
+      let keys = try PEMDocument.parseMultiple(pemString: file.text).filter {
+        $0.discriminator.hasSuffix("PRIVATE KEY")
+      }
+      guard let key = keys.first, keys.count == 1 else {
+        throw AuthorityError.notKey(path: file.path, reason: "it holds \(keys.count)")
+      }
+      guard key.discriminator != "ENCRYPTED PRIVATE KEY" else {
+        throw AuthorityError.notKey(path: file.path, reason: "it is encrypted")
+      }
+      let parsed = try Certificate.PrivateKey(pemDocument: key)
+      guard parsed.publicKey.isForAuthorities else {
+        throw AuthorityError.notKey(path: file.path, reason: "peers accept no key of its kind")
+      }
+      return parsed
+    } catch let error as AuthorityError {
+      throw error
     } catch {
       throw .notKey(path: file.path, reason: "\(error)")
     }
@@ -86,21 +105,12 @@ struct AuthorityFiles: Hashable, Sendable {
   }
 }
 
-private struct Layout {
-  let certificate: String
-  let key: String
-  let roots: String
-
-  init(_ directory: String) {
-    certificate = "\(directory)/ca.crt"
-    key = "\(directory)/ca.key"
-    roots = "\(directory)/roots"
-  }
-}
-
 private let privateDirectoryMode = 0o700
 private let privateFileMode = 0o600
+/// Nobody but the owner.
 private let othersMode = 0o077
+/// In a volume of Kubernetes a pod's `fsGroup` may read what it mounts.
+private let volumeOthersMode = 0o037
 
 private func isFile(_ path: String) -> Bool {
   FileManager.default.fileExists(atPath: path)
@@ -116,13 +126,21 @@ private func makeDirectory(_ path: String) throws(AuthorityError) {
   }
 }
 
+/// Judges the file a link leads to: secrets of Kubernetes are mounted as links.
 private func refuseOpenKey(_ path: String) throws(AuthorityError) {
+  let target = URL(filePath: path).resolvingSymlinksInPath().path
   do {
-    let attributes = try FileManager.default.attributesOfItem(atPath: path)
-    guard let mode = attributes[.posixPermissions] as? Int else {
+    let attributes = try FileManager.default.attributesOfItem(atPath: target)
+    guard let mode = number(attributes[.posixPermissions]) else {
       throw AuthorityError.unreadable(path: path, reason: "its mode is unknown")
     }
-    if mode & othersMode != 0 { throw AuthorityError.keyTooOpen(path: path, mode: mode) }
+    // Not the path's own end, but the directory that Kubernetes swaps as a whole.
+    let isInVolume = target.split(separator: "/").contains { $0.hasPrefix("..") }
+    guard mode & (isInVolume ? volumeOthersMode : othersMode) == 0 else {
+      throw isInVolume
+        ? AuthorityError.volumeKeyTooOpen(path: path, mode: mode)
+        : AuthorityError.keyTooOpen(path: path, mode: mode)
+    }
   } catch let error as AuthorityError {
     throw error
   } catch {
@@ -130,11 +148,18 @@ private func refuseOpenKey(_ path: String) throws(AuthorityError) {
   }
 }
 
+/// A file attribute that is a number, of whichever type this Foundation gives it.
+private func number(_ attribute: Any?) -> Int? {
+  if let number = attribute as? any BinaryInteger { return Int(clamping: number) }
+  return attribute as? Int
+}
+
 private func read(_ path: String) throws(AuthorityError) -> AuthorityFiles.File {
   do {
-    let attributes = try FileManager.default.attributesOfItem(atPath: path)
-    if let bytes = attributes[.size] as? UInt64, bytes > UInt64(AuthorityLimit.bytesPerFile) {
-      throw AuthorityError.tooLarge(path: path, bytes: Int(clamping: bytes))
+    let target = URL(filePath: path).resolvingSymlinksInPath().path
+    let attributes = try FileManager.default.attributesOfItem(atPath: target)
+    if let bytes = number(attributes[.size]), bytes > AuthorityLimit.bytesPerFile {
+      throw AuthorityError.tooLarge(path: path, bytes: bytes)
     }
     let bytes = try Data(contentsOf: URL(filePath: path))
     return AuthorityFiles.File(path: path, text: String(decoding: bytes, as: UTF8.self))

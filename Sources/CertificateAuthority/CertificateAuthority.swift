@@ -9,6 +9,9 @@ import X509
 ///     ca.key          its key, mode 0600; PEM
 ///     roots/*.crt     more roots to trust: the other one during a root change; PEM
 ///
+/// Or as Istio's `cacerts` secret has it: ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem;
+/// then nothing is ever made. Files may be links, as in a mounted secret.
+///
 /// In: a signing request and the identity the caller has proven. Out: a chain and every trusted
 /// root. Never here: who may have which identity, a clock, a workload's key.
 public struct CertificateAuthority: Sendable {
@@ -23,8 +26,7 @@ public struct CertificateAuthority: Sendable {
   /// Safe to run twice at once on one directory: both end with the same key and root.
   public init(directory: String, trustDomain: String, now: WallTime) throws(AuthorityError) {
     try AuthorityFiles.create(in: directory, trustDomain: trustDomain, now: now)
-    let files = try AuthorityFiles(reading: directory)
-    let issuer = try Issuer(files, now: now)
+    let (files, issuer) = try Self.read(directory, now: now)
     self.directory = directory
     self.files = files
     self.issuer = issuer
@@ -35,12 +37,27 @@ public struct CertificateAuthority: Sendable {
   ///
   /// An error leaves the last good authority in force, and comes again until the files are good.
   public mutating func reloadIfChanged(now: WallTime) throws(AuthorityError) -> Bool {
-    let found = try AuthorityFiles(reading: directory)
-    if found == files { return false }
-    issuer = try Issuer(found, now: now)
-    files = found
+    if try AuthorityFiles(reading: directory) == files { return false }
+    (files, issuer) = try Self.read(directory, now: now)
     roots = issuer.roots
     return true
+  }
+
+  /// Reads again when the files changed under our eyes: certificate and key change together.
+  private static func read(
+    _ directory: String, now: WallTime
+  ) throws(AuthorityError) -> (AuthorityFiles, Issuer) {
+    var files = try AuthorityFiles(reading: directory)
+    for _ in 1..<AuthorityLimit.readings {
+      do throws(AuthorityError) {
+        return (files, try Issuer(files, now: now))
+      } catch {
+        let again = try AuthorityFiles(reading: directory)
+        if again == files { throw error }
+        files = again
+      }
+    }
+    return (files, try Issuer(files, now: now))
   }
 
   /// When the issuing certificate expires: nothing signed lives longer.
@@ -79,5 +96,9 @@ public enum AuthorityLimit {
   static let bytesPerFile = 256 * 1024
   static let bytesPerRequest = 16 * 1024
   static let roots = 64
+  /// What peers accept between a leaf and its root, the issuing certificate included.
+  static let intermediates = 4
+  /// Attempts at files that somebody is just replacing.
+  static let readings = 3
   static let serialNumberBytes = 16
 }

@@ -1,3 +1,4 @@
+import Crypto
 import FoundationEssentials
 import MeshModel
 import SwiftASN1
@@ -56,6 +57,25 @@ extension Certificate {
 
   private func issued(by other: Certificate) -> Bool {
     issuer == other.subject && isSigned(by: other)
+  }
+}
+
+extension [Certificate] {
+  /// In the order they have, each once, and `first` not at all.
+  func withoutRepeats(of first: Certificate) -> Self {
+    var found: Self = []
+    for certificate in self where certificate != first && !found.contains(certificate) {
+      found.append(certificate)
+    }
+    return found
+  }
+}
+
+extension Certificate.PublicKey {
+  /// Whether peers accept what this key signs: ztunnel and Envoy know ECDSA on P-256 and P-384,
+  /// and RSA; swift-crypto reads no RSA key below 2 048 bits.
+  var isForAuthorities: Bool {
+    P521.Signing.PublicKey(self) == nil && Curve25519.Signing.PublicKey(self) == nil
   }
 }
 

@@ -25,31 +25,48 @@ struct Issuer: Sendable {
       throw .notOneKeyPair(certificate: path, key: files.key.path)
     }
     guard certificate.mayIssue else { throw .notAuthority(path: path) }
+    var above = Array(own.dropFirst())
+    if let chain = files.chain { above += try AuthorityFiles.certificates(in: chain) }
+    above = above.withoutRepeats(of: certificate)
+
+    let trusted = try Self.roots(files, beside: [certificate] + above)
+    guard certificate.leads(to: trusted, through: above) else {
+      throw .noRoot(
+        certificate: path, roots: files.layout.roots ?? files.layout.moreRoots)
+    }
+    let sent = ([certificate] + above).filter { !$0.isSelfSigned }
+    guard sent.count <= AuthorityLimit.intermediates else {
+      throw .chainTooLong(path: files.layout.chain ?? path, count: sent.count)
+    }
     notBefore = WallTime(certificate.notValidBefore)
     notAfter = WallTime(certificate.notValidAfter)
     guard now <= notAfter else { throw .expired(path: path, notAfter: notAfter) }
+    self.key = key
+    self.certificate = certificate
+    keyIdentifier = certificate.ownKeyIdentifier
+    do {
+      intermediates = try sent.map { try $0.der() }
+      roots = try trusted.map { try $0.der() }
+    } catch {
+      throw .library(reason: "\(error)")
+    }
+  }
 
-    var trusted = own.filter(\.isSelfSigned)
+  /// What the files say to trust; in our layout the roots among `certificates` as well.
+  private static func roots(
+    _ files: AuthorityFiles, beside certificates: [Certificate]
+  ) throws(AuthorityError) -> [Certificate] {
+    var trusted = files.layout.isOurs ? certificates.filter(\.isSelfSigned) : []
     for file in files.roots {
       let found = try AuthorityFiles.certificates(in: file)
       guard found.allSatisfy(\.isSelfSigned) else { throw .notRoot(path: file.path) }
       trusted += found.filter { !trusted.contains($0) }
     }
     guard trusted.count <= AuthorityLimit.roots else {
-      throw .tooManyRoots(path: files.rootsPath, count: trusted.count)
+      throw .tooManyRoots(
+        path: files.layout.roots ?? files.layout.moreRoots, count: trusted.count)
     }
-    guard certificate.leads(to: trusted, through: Array(own.dropFirst())) else {
-      throw .noRoot(certificate: path, roots: files.rootsPath)
-    }
-    self.key = key
-    self.certificate = certificate
-    keyIdentifier = certificate.ownKeyIdentifier
-    do {
-      intermediates = try own.filter { !$0.isSelfSigned }.map { try $0.der() }
-      roots = try trusted.map { try $0.der() }
-    } catch {
-      throw .library(reason: "\(error)")
-    }
+    return trusted
   }
 
   func sign(

@@ -92,10 +92,21 @@ public struct IdentityState: Hashable, Sendable {
     guard !facts.isExpired(at: now) else {
       return fail("the certificate had expired when it came", at: now, jitter: jitter)
     }
+    // The one in force came again, with other roots: it does not get younger by that.
+    if facts == certificate, let wait = waitUnderWay { return .wait(until: wait) }
     certificate = facts
     let renewal = RotationSchedule.renewal(of: facts, received: now, jitter: jitter)
     state = .valid(until: facts.notAfter, renewal: renewal)
     return .wait(until: renewal)
+  }
+
+  private var waitUnderWay: WallTime? {
+    switch state {
+    case .none: nil
+    case .requested(let since, _): since + IdentityLimit.answer
+    case .valid(_, let renewal): renewal
+    case .failing(_, let retryAt, _): retryAt
+    }
   }
 
   private mutating func refused(_ reason: String, at now: WallTime, jitter: Double) -> Action {

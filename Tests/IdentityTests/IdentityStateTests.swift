@@ -51,6 +51,21 @@ private struct Script {
     #expect(script.machine.summary == "valid")
   }
 
+  @Test func `the same certificate with other roots is renewed when it was to be`() {
+    var script = Script.valid
+    for now in [1_010.0, 1_020, 1_040] {
+      #expect(script.on(.issued(certificate(980, 1_100)), at: now) == .wait(until: time(1_050)))
+    }
+    #expect(script.machine.state == .valid(until: time(1_100), renewal: time(1_050)))
+    _ = script.on(.wake, at: 1_050)
+    #expect(script.on(.issued(certificate(980, 1_100)), at: 1_051) == .wait(until: time(1_060)))
+    guard case .wait(let retry) = script.on(.refused(reason: "busy"), at: 1_052) else {
+      Issue.record("a refusal waits")
+      return
+    }
+    #expect(script.on(.issued(certificate(980, 1_100)), at: 1_052) == .wait(until: retry))
+  }
+
   @Test func `renewal asks again and keeps the old one in use`() {
     var script = Script.valid
     #expect(script.on(.wake, at: 1_049) == .wait(until: time(1_050)))
@@ -134,7 +149,7 @@ private struct Script {
 
   @Test func `new roots come as the same certificate and change nothing else`() {
     var script = Script.valid
-    #expect(script.on(.issued(certificate(980, 1_100)), at: 1_020) == .wait(until: time(1_060)))
+    #expect(script.on(.issued(certificate(980, 1_100)), at: 1_020) == .wait(until: time(1_050)))
   }
 
   @Test func `a certificate of another identity is refused`() {
