@@ -13,6 +13,9 @@ public enum AgentMessage: Hashable, Sendable {
   case configure(Configuration)
   /// A new generation of the model, whole or as a difference.
   case model(ModelChange)
+  /// One piece of a generation too large for a frame; nothing of it is in force before `model` with
+  /// the same number, which is the last piece. The first piece says whether it is whole.
+  case modelPart(ModelChange)
   /// Serve this pod. Descriptors: its network namespace, then, when `hasListeners`, the six
   /// listeners in the order of `ListenerKind.allCases`, which ztunnel adopts instead of making them.
   case addPod(Pod)
@@ -70,13 +73,11 @@ public struct Configuration: Hashable, Sendable {
   public var mark: UInt32
   /// Local ports reserved for connections towards applications, so that no client's port clashes.
   public var reservedPorts: ClosedRange<UInt16>
-  /// Whether connection records are wanted at close (connection log).
-  public var wantsConnectionRecords: Bool
 
   public init(
     version: UInt16 = ProtocolVersion.current, nodeName: String, trustDomain: String,
     canary4: SocketAddress, canary6: SocketAddress, mark: UInt32,
-    reservedPorts: ClosedRange<UInt16>, wantsConnectionRecords: Bool
+    reservedPorts: ClosedRange<UInt16>
   ) {
     self.version = version
     self.nodeName = nodeName
@@ -85,7 +86,6 @@ public struct Configuration: Hashable, Sendable {
     self.canary6 = canary6
     self.mark = mark
     self.reservedPorts = reservedPorts
-    self.wantsConnectionRecords = wantsConnectionRecords
   }
 }
 

@@ -2,6 +2,10 @@
 public enum Limit {
   /// Largest payload of one frame, in bytes.
   public static let payloadBytes = 16 * 1_024 * 1_024
+  /// Bytes of the elements one piece of a generation holds; well below a frame's.
+  public static let pieceBytes = 4 * 1_024 * 1_024
+  /// Pieces of one generation.
+  public static let piecesPerGeneration = 256
   /// Longest text, in UTF-8 bytes.
   ///
   /// A writer cuts longer text at a character.

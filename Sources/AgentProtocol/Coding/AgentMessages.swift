@@ -29,6 +29,9 @@ extension AgentMessage: Coded {
     case .drain(let deadline):
       writer.byte(7)
       deadline.write(to: &writer)
+    case .modelPart(let change):
+      writer.byte(8)
+      change.write(to: &writer)
     }
   }
 
@@ -45,6 +48,7 @@ extension AgentMessage: Coded {
     case 6:
       self = .inspect(request: try reader.integer(), section: try reader.member(.section))
     case 7: self = .drain(deadline: try Duration(from: &reader))
+    case 8: self = .modelPart(try ModelChange(from: &reader))
     case let tag: throw reader.unknown(tag, of: .agentMessage)
     }
   }
@@ -60,7 +64,6 @@ extension Configuration: Coded {
     writer.integer(mark)
     writer.integer(reservedPorts.lowerBound)
     writer.integer(reservedPorts.upperBound)
-    writer.boolean(wantsConnectionRecords)
   }
 
   init(from reader: inout Reader) throws(DecodingError) {
@@ -76,8 +79,7 @@ extension Configuration: Coded {
     guard first <= last else { throw .invalid(.portRange, offset: start) }
     self.init(
       version: version, nodeName: nodeName, trustDomain: trustDomain, canary4: canary4,
-      canary6: canary6, mark: mark, reservedPorts: first...last,
-      wantsConnectionRecords: try reader.boolean())
+      canary6: canary6, mark: mark, reservedPorts: first...last)
   }
 }
 

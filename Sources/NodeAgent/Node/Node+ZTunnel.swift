@@ -28,7 +28,7 @@ extension Node {
         Configuration(
           nodeName: settings.node, trustDomain: settings.trustDomain, canary4: Canary.ipv4,
           canary6: Canary.ipv6, mark: RedirectConstants.mark,
-          reservedPorts: RedirectConstants.reservedPorts, wantsConnectionRecords: true)))
+          reservedPorts: RedirectConstants.reservedPorts)))
   }
 
   private func handle(_ message: TunnelMessage, _ descriptors: [SharedDescriptor]) async {

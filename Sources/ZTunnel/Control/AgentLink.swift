@@ -107,6 +107,7 @@ enum AgentLinkError: Error, CustomStringConvertible {
   case closed
   case frame(FrameError)
   case notAMessage(DecodingError)
+  case pieces(PieceError)
   case otherVersion(UInt16)
 
   var description: String {
@@ -114,6 +115,7 @@ enum AgentLinkError: Error, CustomStringConvertible {
     case .closed: "the node agent closed the connection"
     case .frame(let error): "\(error)"
     case .notAMessage(let error): "not a message of ours: \(error)"
+    case .pieces(let error): "\(error)"
     case .otherVersion(let version):
       "the node agent speaks version \(version), this is \(ProtocolVersion.current)"
     }

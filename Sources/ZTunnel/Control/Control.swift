@@ -23,6 +23,7 @@ final class Control {
 
   var configuration: Configuration?
   var mesh: MeshIndex?
+  private var assembly = ModelAssembly()
   var pods: [String: ControlledPod] = [:]
   var removals: [String: Removal] = [:]
   var identities = IdentityKeeper()
@@ -137,7 +138,18 @@ extension Control {
       }
       self.configuration = configuration
       tellWorkers(.configure(configuration))
-    case .model(let change): apply(change)
+    case .model(let change):
+      do throws(PieceError) {
+        apply(try assembly.finish(change))
+      } catch {
+        throw .pieces(error)
+      }
+    case .modelPart(let change):
+      do throws(PieceError) {
+        try assembly.add(change)
+      } catch {
+        throw .pieces(error)
+      }
     case .addPod(let pod): addPod(pod, &descriptors)
     case .removePod(let uid): removePod(uid)
     case .certificate(let certificate): received(certificate)
@@ -152,6 +164,7 @@ extension Control {
     CurrentProcess.writeError("ztunnel: agent: \(error)")
     link.disconnect(at: now)
     inspections = [:]
+    assembly = ModelAssembly()
     identities.authorityLost(at: WallClock.now(), jitter: jitter())
   }
 

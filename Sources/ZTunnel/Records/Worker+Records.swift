@@ -41,7 +41,6 @@ extension Worker {
       reportRefusal(
         setup, hop, workload, id: randomNumber(), .failure(flag: flag, reason: reason))
     }
-    guard configuration?.wantsConnectionRecords == true else { return }
     let connection = Connection(
       id: takeIdentifier(), direction: .outbound, transport: hop.transport, podUID: setup.pod.uid,
       source: setup.source, originalDestination: setup.originalDestination,
@@ -108,7 +107,6 @@ extension Worker {
     key.flag = .connect
     let labels = labels.set(for: key)
     labels.failed &+= 1
-    guard configuration?.wantsConnectionRecords == true else { return }
     let connection = Connection(
       id: takeIdentifier(), direction: .inbound, transport: transport, podUID: pod.uid,
       source: source, originalDestination: target, destination: target, opened: now,
@@ -173,7 +171,6 @@ extension Worker {
     connection.socket = nil
     connections[connection.id] = nil
     connection.labels.closed &+= 1
-    guard configuration?.wantsConnectionRecords == true else { return }
     report(
       .connectionClosed(connection.record(at: now, flag: flag, reason: reason)), isUrgent: false)
   }

@@ -60,7 +60,7 @@ private func decodesWithoutTrap(_ bytes: [UInt8]) -> Bool {
   @Test func `noise behind a valid start never traps`() {
     for seed in UInt64(0)..<3_000 {
       var values = RandomValues(seed: seed)
-      let start: [UInt8] = [1, UInt8(values.number(0...13))]
+      let start: [UInt8] = [2, UInt8(values.number(0...13))]
       #expect(decodesWithoutTrap(start + values.blob() + values.blob()), "seed \(seed)")
     }
   }
@@ -78,25 +78,25 @@ private func decodesWithoutTrap(_ bytes: [UInt8]) -> Bool {
     Row(says: "nothing", bytes: [], error: .truncated(offset: 0)),
     Row(says: "another format", bytes: [9], error: .unknownFormat(9)),
     Row(
-      says: "an unknown case", bytes: [1, 200],
+      says: "an unknown case", bytes: [2, 200],
       error: .unknownTag(200, of: .agentMessage, offset: 1)),
     Row(
-      says: "a text longer than the rest", bytes: [1, 3, 5, 97],
+      says: "a text longer than the rest", bytes: [2, 3, 5, 97],
       error: .truncated(offset: 3)),
     Row(
-      says: "a text that claims a gigabyte", bytes: [1, 3, 0x80, 0x80, 0x80, 0x80, 4],
+      says: "a text that claims a gigabyte", bytes: [2, 3, 0x80, 0x80, 0x80, 0x80, 4],
       error: .tooLong(1 << 30, limit: Limit.textBytes, offset: 2)),
     Row(
       says: "a list that claims a million elements",
-      bytes: [1, 1, 1, 0, 0xc0, 0x84, 0x3d], error: .truncated(offset: 7)),
+      bytes: [2, 1, 1, 0, 0xc0, 0x84, 0x3d], error: .truncated(offset: 7)),
     Row(
       says: "an integer of eleven bytes",
-      bytes: [1, 6] + [UInt8](repeating: 0x80, count: 10) + [1, 0], error: .overflow(offset: 2)),
-    Row(says: "bytes that are not UTF-8", bytes: [1, 3, 1, 0xff], error: .notText(offset: 2)),
-    Row(says: "one byte too many", bytes: [1, 3, 0, 0], error: .trailingBytes(1)),
+      bytes: [2, 6] + [UInt8](repeating: 0x80, count: 10) + [1, 0], error: .overflow(offset: 2)),
+    Row(says: "bytes that are not UTF-8", bytes: [2, 3, 1, 0xff], error: .notText(offset: 2)),
+    Row(says: "one byte too many", bytes: [2, 3, 0, 0], error: .trailingBytes(1)),
     Row(
       says: "a duration whose fraction is a second or more",
-      bytes: [1, 7, 0] + [UInt8](repeating: 0xff, count: 9) + [1],
+      bytes: [2, 7, 0] + [UInt8](repeating: 0xff, count: 9) + [1],
       error: .invalid(.duration, offset: 2)),
   ]
 

@@ -2,7 +2,7 @@ import AgentProtocol
 import MeshModel
 
 extension RandomValues {
-  static let agentCases = 8
+  static let agentCases = 9
   static let tunnelCases = 13
 
   /// A message of the given case, counted from 0 in the order of declaration.
@@ -18,7 +18,8 @@ extension RandomValues {
           identity: identity(), chain: list { $0.blob() }, roots: list { $0.blob() }))
     case 5: .certificateRefused(identity: identity(), reason: text())
     case 6: .inspect(request: unsigned(), section: member())
-    default: .drain(deadline: duration())
+    case 7: .drain(deadline: duration())
+    default: .modelPart(change())
     }
   }
 
@@ -47,8 +48,7 @@ extension RandomValues {
     let first = port()
     return Configuration(
       version: port(), nodeName: text(), trustDomain: text(), canary4: socketAddress(),
-      canary6: socketAddress(), mark: half(), reservedPorts: first...max(first, port()),
-      wantsConnectionRecords: boolean())
+      canary6: socketAddress(), mark: half(), reservedPorts: first...max(first, port()))
   }
 
   mutating func pod() -> Pod {
