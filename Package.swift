@@ -71,6 +71,10 @@ let package = Package(
     // MARK: Edges: one per outside thing
     .target(name: "Linux", dependencies: ["CLinux", "MeshModel"], swiftSettings: house),
     .target(
+      name: "Telemetry",
+      dependencies: ["Linux", "MeshModel", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: house),
+    .target(
       name: "TLS", dependencies: ["COpenSSL", "Linux", "MeshModel", "Identity"],
       swiftSettings: house),
     .target(
@@ -131,10 +135,10 @@ let package = Package(
       name: "ControlPlane",
       dependencies: [
         "CertificateAuthority", "ControlAPI", "Identity", "IstioAPI", "Linux", "Manifests",
-        "MeshCompiler", "MeshModel", "XDS",
+        "MeshCompiler", "MeshModel", "Telemetry", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
-        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "JWTKit", package: "jwt-kit"),
         .product(name: "Logging", package: "swift-log"),
@@ -172,7 +176,8 @@ let package = Package(
     .testTarget(
       name: "ControlPlaneTests",
       dependencies: [
-        "ControlAPI", "ControlPlane", "IstioAPI", "Linux", "MeshModel", "XDS",
+        "CertificateAuthority", "ControlAPI", "ControlPlane", "IstioAPI", "Linux", "Manifests",
+        "MeshCompiler", "MeshModel", "Telemetry", "XDS",
         .product(name: "JWTKit", package: "jwt-kit"),
       ],
       exclude: ["Programs"], swiftSettings: house),

@@ -20,14 +20,15 @@ private let mayImport: [String: Set<String>] = [
     "Crypto", "FoundationEssentials", "Glibc", "Identity", "MeshModel", "SwiftASN1", "X509",
   ],
   "ControlAPI": [
-    "FoundationEssentials", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "IstioAPI",
-    "Linux", "SwiftProtobuf", "Synchronization",
+    "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "IstioAPI", "Linux", "NIOCore",
+    "NIOPosix", "NIOSSL", "NIOTLS", "SwiftProtobuf", "Synchronization", "X509",
   ],
+  "Telemetry": ["Linux", "Logging", "MeshModel", "Synchronization"],
   "ControlPlane": [
     "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority", "ControlAPI",
-    "FoundationEssentials", "GRPCCore", "Hummingbird", "Identity", "IstioAPI", "JWTKit", "Linux",
+    "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "IstioAPI", "JWTKit", "Linux",
     "Logging", "Manifests", "MeshCompiler", "MeshModel", "NIOCore", "ServiceLifecycle",
-    "Synchronization", "UnixSignals", "XDS",
+    "Synchronization", "Telemetry", "UnixSignals", "XDS",
   ],
   "ZTunnel": [
     "AgentProtocol", "DNS", "HBONE", "Identity", "Linux", "MeshModel", "Synchronization", "TLS",
