@@ -21,7 +21,7 @@ private let mayImport: [String: Set<String>] = [
   ],
   "ControlAPI": [
     "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "IstioAPI", "Linux", "NIOCore",
-    "NIOPosix", "NIOSSL", "NIOTLS", "SwiftProtobuf", "Synchronization", "X509",
+    "NIOPosix", "NIOSSL", "NIOTLS", "SwiftASN1", "SwiftProtobuf", "Synchronization", "X509",
   ],
   "Telemetry": ["Linux", "Logging", "MeshModel", "Synchronization"],
   "ControlPlane": [

@@ -1,0 +1,152 @@
+import GRPCCore
+import NIOCore
+import NIOSSL
+import NIOTLS
+import SwiftASN1
+import Synchronization
+import X509
+
+/// Who calls a server, as far as the connection and the call's metadata tell.
+public struct Peer: Hashable, Sendable {
+  /// For logs: `ipv4:10.0.0.7:41234`.
+  public var address: String
+  /// The URIs its verified certificate names; empty without one.
+  public var certificateURIs: [String]
+  /// Nothing is known of it yet but that the peer has it.
+  public var bearerToken: String?
+  public var clusterID: String
+
+  public init(
+    address: String, certificateURIs: [String] = [], bearerToken: String? = nil,
+    clusterID: String = ""
+  ) {
+    self.address = address
+    self.certificateURIs = certificateURIs
+    self.bearerToken = bearerToken
+    self.clusterID = clusterID
+  }
+}
+
+/// The connections of a server, and the certificates their clients showed.
+///
+/// Keyed by the peer's address as gRPC writes it, for a call tells no more of its connection.
+final class PeerTable: Sendable {
+  private struct State {
+    var connections = 0
+    var certificateURIs: [String: [String]] = [:]
+  }
+
+  private let state = Mutex(State())
+
+  var connections: Int { state.withLock(\.connections) }
+
+  /// False when there is no room for another connection.
+  func open() -> Bool {
+    state.withLock { state in
+      guard state.connections < ControlLimit.connections else { return false }
+      state.connections += 1
+      return true
+    }
+  }
+
+  func verified(_ uris: [String], at address: String) {
+    state.withLock { $0.certificateURIs[address] = uris }
+  }
+
+  func close(_ address: String?) {
+    state.withLock { state in
+      state.connections -= 1
+      if let address { state.certificateURIs[address] = nil }
+    }
+  }
+
+  /// Who made a call with this metadata over the connection from `address`.
+  func peer(at address: String, _ metadata: Metadata) -> Peer {
+    func first(_ name: String) -> String? { metadata[stringValues: name].first { _ in true } }
+    let uris = state.withLock { $0.certificateURIs[address] }
+    return Peer(
+      address: address, certificateURIs: uris ?? [],
+      bearerToken: first("authorization").flatMap(Self.token(in:)),
+      clusterID: first("clusterid") ?? "")
+  }
+
+  /// What follows `Bearer `; RFC 6750, section 2.1, the scheme in any case.
+  private static func token(in header: String) -> String? {
+    let scheme = "bearer "
+    guard header.utf8.count > scheme.utf8.count, header.utf8.count <= ControlLimit.tokenBytes,
+      header.prefix(scheme.count).lowercased() == scheme
+    else { return nil }
+    return String(header.dropFirst(scheme.count))
+  }
+}
+
+/// Sits above TLS: gives the handshake a limit and notes whose certificate was verified.
+final class PeerHandler: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias InboundOut = ByteBuffer
+
+  private let table: PeerTable
+  private var deadline: Scheduled<Void>?
+  private var address: String?
+
+  init(_ table: PeerTable) {
+    self.table = table
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    let channel = context.channel
+    deadline = context.eventLoop.scheduleTask(
+      in: .nanoseconds(ControlLimit.handshakeTimeout.nanoseconds)
+    ) {
+      channel.close(promise: nil)
+    }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if let event = event as? TLSUserEvent, case .handshakeCompleted = event {
+      deadline?.cancel()
+      deadline = nil
+      note(context)
+    }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    deadline?.cancel()
+    context.fireChannelInactive()
+  }
+
+  private func note(_ context: ChannelHandlerContext) {
+    do {
+      guard let certificate = try context.pipeline.syncOperations.nioSSL_peerCertificate(),
+        let address = context.remoteAddress.flatMap(peerName)
+      else { return }
+      table.verified(try uris(in: certificate.toDERBytes()), at: address)
+    } catch {
+      // A certificate that cannot be read names nobody: the peer is as one without.
+    }
+  }
+
+  private func uris(in certificate: [UInt8]) throws -> [String] {
+    let names = try Certificate(derEncoded: certificate).extensions.subjectAlternativeNames
+    return names?.compactMap { name in
+      guard case .uniformResourceIdentifier(let uri) = name else { return nil }
+      return uri
+    } ?? []
+  }
+}
+
+/// An address as gRPC writes it in a call's context.
+func peerName(_ address: SocketAddress) -> String? {
+  switch address {
+  case .v4(let ip): address.port.map { "ipv4:\(ip.host):\($0)" }
+  case .v6(let ip): address.port.map { "ipv6:[\(ip.host)]:\($0)" }
+  case .unixDomainSocket: nil
+  }
+}
+
+extension Duration {
+  var nanoseconds: Int64 {
+    components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
+  }
+}
