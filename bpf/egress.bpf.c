@@ -3,8 +3,12 @@
  * What leaves an enrolled pod: ztunnel's packets pass, every other TCP packet goes back in through
  * lo, where lookup.bpf.c hands it to ztunnel. It captures and enforces at once.
  *
+ * DNS queries over UDP go the same way while ztunnel has a socket for them. They are captured, never
+ * enforced: without that socket they pass to the resolver the application addressed.
+ *
  * Attached as tcx (clsact before Linux 6.6) to the egress of each interface of the pod but lo.
  */
+#include "dns.h"
 #include "maps.h"
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -12,10 +16,15 @@
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 #include <linux/tcp.h>
+#include <linux/udp.h>
 
 #define SOCK_RAW 3
 #define IPPROTO_ICMPV6 58
 #define FRAGMENT_OFFSET 0x1fff
+#define MORE_FRAGMENTS 0x2000
+#define MULTICAST4_FIRST 0xe0000000 /* multicast, reserved and broadcast */
+#define MULTICAST6_FIRST_BYTE 0xff
+#define DNS_IS_ANSWER 0x80
 
 /* Where the headers are, counted from the first byte of the packet. */
 struct packet {
@@ -24,7 +33,42 @@ struct packet {
 	struct redirect_flow reply; /* the flow this packet would answer */
 };
 
-enum verdict { LOOP, PASS_OTHER, MALFORMED };
+enum verdict { LOOP, PASS_OTHER, MALFORMED, ASKS4, ASKS6 };
+
+/* The front of a DNS message in UDP, as far as it tells a query from anything else. */
+struct query {
+	struct udphdr udp;
+	__be16 id;
+	__u8 flags;
+} __attribute__((packed));
+
+/* An answer stays what it is, though it may go to port 53: that of a server in this very pod. */
+static __always_inline int is_query(struct __sk_buff *skb, __u32 udp)
+{
+	struct query query;
+
+	if (bpf_skb_load_bytes(skb, udp, &query, sizeof(query)))
+		return 0;
+	return query.udp.dest == bpf_htons(DNS_PORT) && !(query.flags & DNS_IS_ANSWER);
+}
+
+/* A fragment passes with all its others, so that the resolver gets what was asked. */
+static __always_inline enum verdict read_udp4(struct __sk_buff *skb, __u32 at, const struct iphdr *ip)
+{
+	if (ip->ihl < 5 || bpf_ntohs(ip->frag_off) & (FRAGMENT_OFFSET | MORE_FRAGMENTS))
+		return PASS_OTHER;
+	if (bpf_ntohl(ip->daddr) >= MULTICAST4_FIRST)
+		return PASS_OTHER;
+	return is_query(skb, at + ip->ihl * 4) ? ASKS4 : PASS_OTHER;
+}
+
+static __always_inline enum verdict read_udp6(struct __sk_buff *skb, __u32 at,
+					      const struct ipv6hdr *ip)
+{
+	if (ip->daddr.s6_addr[0] == MULTICAST6_FIRST_BYTE)
+		return PASS_OTHER;
+	return is_query(skb, at + sizeof(*ip)) ? ASKS6 : PASS_OTHER;
+}
 
 static __always_inline enum verdict read4(struct __sk_buff *skb, struct packet *packet)
 {
@@ -32,6 +76,8 @@ static __always_inline enum verdict read4(struct __sk_buff *skb, struct packet *
 
 	if (bpf_skb_load_bytes(skb, packet->ip, &ip, sizeof(ip)))
 		return MALFORMED;
+	if (ip.protocol == IPPROTO_UDP)
+		return read_udp4(skb, packet->ip, &ip);
 	if (ip.protocol != IPPROTO_TCP)
 		return PASS_OTHER;
 	if (ip.ihl < 5)
@@ -50,7 +96,9 @@ static __always_inline enum verdict read6(struct __sk_buff *skb, struct packet *
 
 	if (bpf_skb_load_bytes(skb, packet->ip, &ip, sizeof(ip)))
 		return MALFORMED;
-	if (ip.nexthdr == IPPROTO_UDP || ip.nexthdr == IPPROTO_ICMPV6)
+	if (ip.nexthdr == IPPROTO_UDP)
+		return read_udp6(skb, packet->ip, &ip);
+	if (ip.nexthdr == IPPROTO_ICMPV6)
 		return PASS_OTHER;
 	__builtin_memcpy(&packet->reply.source, &ip.daddr, sizeof(ip.daddr));
 	__builtin_memcpy(&packet->reply.destination, &ip.saddr, sizeof(ip.saddr));
@@ -111,6 +159,22 @@ static __always_inline int drop(__u32 counter)
 	return TC_ACT_SHOT;
 }
 
+/* ztunnel's own query, and any without a socket of ztunnel's, goes where it was sent. */
+static __always_inline int judge_query(struct __sk_buff *skb, __u32 family)
+{
+	__u64 cgroup = bpf_skb_cgroup_id(skb);
+	struct bpf_sock *socket;
+
+	if (bpf_map_lookup_elem(&agent_cgroups, &cgroup))
+		return allow(REDIRECT_EGRESS_PASSED_AGENT);
+	socket = bpf_map_lookup_elem(&dns_sockets, &family);
+	if (!socket)
+		return allow(REDIRECT_EGRESS_PASSED_DNS);
+	bpf_sk_release(socket);
+	count(REDIRECT_EGRESS_LOOPED_DNS);
+	return TC_ACT_UNSPEC;
+}
+
 /* TC_ACT_UNSPEC: loop it. */
 static __always_inline int judge(struct __sk_buff *skb, __u32 ip, __be16 ethertype)
 {
@@ -133,6 +197,8 @@ static __always_inline int judge(struct __sk_buff *skb, __u32 ip, __be16 etherty
 		return allow(REDIRECT_EGRESS_PASSED_OTHER);
 	if (verdict == MALFORMED)
 		return drop(REDIRECT_EGRESS_DROPPED_MALFORMED);
+	if (verdict == ASKS4 || verdict == ASKS6)
+		return judge_query(skb, verdict == ASKS4 ? REDIRECT_DNS4 : REDIRECT_DNS6);
 
 	cgroup = bpf_skb_cgroup_id(skb);
 	if (bpf_map_lookup_elem(&agent_cgroups, &cgroup))

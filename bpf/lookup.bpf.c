@@ -4,8 +4,10 @@
  * talks to itself, ztunnel talks to the application, or the node's prober asks.
  *
  * One instance per pod, attached to its network namespace. getsockname() of the accepted socket is
- * the original destination, in every direction.
+ * the original destination, in every direction. A DNS query over UDP that egress.bpf.c looped goes to
+ * ztunnel's DNS socket, which hears the original destination with each datagram.
  */
+#include "dns.h"
 #include "maps.h"
 #include <linux/in.h>
 
@@ -63,6 +65,44 @@ drop:
 	return SK_DROP;
 }
 
+static __always_inline int is_local(const struct redirect_address *address)
+{
+	return is_loopback(address) || bpf_map_lookup_elem(&local_addresses, address);
+}
+
+static __always_inline struct redirect_address destination(const struct bpf_sk_lookup *context)
+{
+	struct redirect_address address = mapped4(WHOLE(context->local_ip4));
+
+	if (context->family != AF_INET) {
+		address.word[0] = WHOLE(context->local_ip6[0]);
+		address.word[1] = WHOLE(context->local_ip6[1]);
+		address.word[2] = WHOLE(context->local_ip6[2]);
+		address.word[3] = WHOLE(context->local_ip6[3]);
+	}
+	return address;
+}
+
+/* Only what was looped comes in through lo for an address that is not the pod's own. */
+static __always_inline int lookup_dns(struct bpf_sk_lookup *context, __u32 family)
+{
+	struct redirect_address resolver;
+	struct bpf_sock *socket;
+	long failure;
+
+	if (context->local_port != DNS_PORT || context->ingress_ifindex > REDIRECT_LOOPBACK_IFINDEX)
+		return SK_PASS;
+	resolver = destination(context);
+	if (is_local(&resolver))
+		return SK_PASS;
+	socket = bpf_map_lookup_elem(&dns_sockets, &family);
+	if (!socket)
+		return SK_PASS;
+	failure = bpf_sk_assign(context, socket, BPF_SK_LOOKUP_F_NO_REUSEPORT);
+	bpf_sk_release(socket);
+	return failure ? SK_PASS : pass(REDIRECT_LOOKUP_DNS);
+}
+
 SEC("sk_lookup")
 int lookup(struct bpf_sk_lookup *context)
 {
@@ -71,26 +111,21 @@ int lookup(struct bpf_sk_lookup *context)
 	__u32 first = is_v6 ? REDIRECT_OUTBOUND6 : REDIRECT_OUTBOUND4;
 
 	if (context->protocol != IPPROTO_TCP)
-		return SK_PASS;
+		return lookup_dns(context, is_v6 ? REDIRECT_DNS6 : REDIRECT_DNS4);
+	flow.destination = destination(context);
 	flow.source = mapped4(WHOLE(context->remote_ip4));
-	flow.destination = mapped4(WHOLE(context->local_ip4));
 	if (is_v6) {
 		flow.source.word[0] = WHOLE(context->remote_ip6[0]);
 		flow.source.word[1] = WHOLE(context->remote_ip6[1]);
 		flow.source.word[2] = WHOLE(context->remote_ip6[2]);
 		flow.source.word[3] = WHOLE(context->remote_ip6[3]);
-		flow.destination.word[0] = WHOLE(context->local_ip6[0]);
-		flow.destination.word[1] = WHOLE(context->local_ip6[1]);
-		flow.destination.word[2] = WHOLE(context->local_ip6[2]);
-		flow.destination.word[3] = WHOLE(context->local_ip6[3]);
 	}
 	flow.source_port = bpf_ntohs(context->remote_port);
 	flow.destination_port = context->local_port;
 
 	/* 0: the kernel or a BPF helper asks, not a packet. */
 	if (context->ingress_ifindex <= REDIRECT_LOOPBACK_IFINDEX) {
-		if (is_loopback(&flow.destination) ||
-		    bpf_map_lookup_elem(&local_addresses, &flow.destination))
+		if (is_local(&flow.destination))
 			return pass(REDIRECT_LOOKUP_PASSED_LOCAL);
 		return give_to(context, first + REDIRECT_OUTBOUND4, REDIRECT_LOOKUP_OUTBOUND);
 	}

@@ -52,6 +52,30 @@ public struct PodListeners: Hashable, Sendable {
   var slots: [CInt?] { [outbound4, inbound4, hbone4, outbound6, inbound6, hbone6] }
 }
 
+/// ztunnel's DNS sockets in a pod, as descriptor numbers that stay the caller's.
+///
+/// Whoever puts them in place closes its copies at once: a copy kept would make a ztunnel that is
+/// dead look alive, and the pod's queries would go nowhere.
+public struct PodDNSSockets: Hashable, Sendable {
+  public var v4: CInt
+  /// Nil without IPv6.
+  public var v6: CInt?
+
+  public init(v4: CInt, v6: CInt? = nil) {
+    self.v4 = v4
+    self.v6 = v6
+  }
+
+  /// One (IPv4 only) or two descriptors; nil for any other count.
+  public init?(_ descriptors: [CInt]) {
+    guard (1...2).contains(descriptors.count) else { return nil }
+    self.init(v4: descriptors[0], v6: descriptors.count == 2 ? descriptors[1] : nil)
+  }
+
+  /// By slot of the sockmap.
+  var slots: [CInt?] { [v4, v6] }
+}
+
 /// How the egress program hangs on the pod's interfaces.
 public enum EgressHook: String, Hashable, Sendable, CaseIterable {
   /// A pinned link; Linux 6.6. Not even a pod with CAP_NET_ADMIN can remove it.
@@ -90,6 +114,8 @@ public struct PodFacts: Hashable, Sendable {
   public var addresses: [IPAddress]
   /// Slots of the sockmap that hold a listener, in the order of `PodListeners`.
   public var listeners: [Bool]
+  /// Whether queries over IPv4, and over IPv6, go to ztunnel; otherwise to their own resolver.
+  public var dnsSockets: [Bool]
 }
 
 /// One interface that carries the egress program.
@@ -119,6 +145,11 @@ public struct RedirectionCounters: Hashable, Sendable {
   public var leftLocal: UInt64 = 0
   public var leftProbe: UInt64 = 0
   public var droppedNoListener: UInt64 = 0
+  // DNS queries over UDP.
+  public var loopedDNS: UInt64 = 0
+  /// Left for their own resolver because ztunnel has no DNS socket.
+  public var passedDNS: UInt64 = 0
+  public var givenDNS: UInt64 = 0
 
   public init() {}
 
@@ -131,6 +162,7 @@ public struct RedirectionCounters: Hashable, Sendable {
       ("dropped_malformed", droppedMalformed), ("given_outbound", givenOutbound),
       ("given_inbound", givenInbound), ("given_hbone", givenHBONE), ("left_local", leftLocal),
       ("left_probe", leftProbe), ("dropped_no_listener", droppedNoListener),
+      ("looped_dns", loopedDNS), ("passed_dns", passedDNS), ("given_dns", givenDNS),
     ]
   }
 }

@@ -4,7 +4,7 @@ public import MeshModel
 /// One node's redirection: which pods' connections the kernel hands to ztunnel.
 ///
 /// In: pods, their namespaces and ztunnel's listeners. Out: programs, links and maps, all pinned under
-/// `/sys/fs/bpf/skein/v1/<node>/`, and rules, routes and sysctls in the pods' namespaces. Never here:
+/// `/sys/fs/bpf/skein/v2/<node>/`, and rules, routes and sysctls in the pods' namespaces. Never here:
 /// policy, and any state of its own. The kernel and the pins are the only state, so a node agent that
 /// starts again goes on where the last one was, and an enrolled pod stays closed while there is none.
 ///
@@ -69,6 +69,20 @@ public struct Redirection: ~Copyable, Sendable {
     of uid: String, to listeners: PodListeners
   ) throws(RedirectError) {
     try kernel(of: uid).put(listeners)
+  }
+
+  /// Gives the pod's DNS queries over UDP to ztunnel, for as long as it holds these sockets.
+  ///
+  /// Close the copies when this returns.
+  public borrowing func updateDNS(
+    of uid: String, to sockets: PodDNSSockets
+  ) throws(RedirectError) {
+    try kernel(of: uid).put(sockets)
+  }
+
+  /// Lets the pod's queries go to the resolvers they are for.
+  public borrowing func removeDNS(of uid: String) throws(RedirectError) {
+    try kernel(of: uid).removeDNSSockets()
   }
 
   /// Brings addresses and interfaces to what the namespace has now.

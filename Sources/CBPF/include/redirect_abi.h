@@ -8,7 +8,7 @@
  */
 #include <linux/types.h>
 
-#define REDIRECT_ABI_VERSION 1
+#define REDIRECT_ABI_VERSION 2
 
 /* Packets that come back through lo carry MARK in the bits of MASK; the other bits stay theirs. */
 #define REDIRECT_MARK 0x5ce10000u
@@ -73,12 +73,19 @@ enum redirect_listener {
 	REDIRECT_LISTENERS = 6,
 };
 
+/* The slots of a pod's `dns_sockets` sockmap. */
+enum redirect_dns_socket {
+	REDIRECT_DNS4 = 0,
+	REDIRECT_DNS6 = 1,
+	REDIRECT_DNS_SOCKETS = 2,
+};
+
 /* The slots of a pod's per-CPU `counters`. Packets for egress_*, new connections for lookup_*. */
 enum redirect_counter {
 	REDIRECT_EGRESS_LOOPED = 0,           /* sent back into the pod, towards ztunnel */
 	REDIRECT_EGRESS_PASSED_AGENT = 1,     /* ztunnel's own packet */
 	REDIRECT_EGRESS_PASSED_PROBE = 2,     /* answer to a probe */
-	REDIRECT_EGRESS_PASSED_OTHER = 3,     /* ARP, UDP, ICMP: not TCP */
+	REDIRECT_EGRESS_PASSED_OTHER = 3,     /* ARP, UDP, ICMP: neither TCP nor a query */
 	REDIRECT_EGRESS_PASSED_CONTROL = 4,   /* the kernel's own RST or bare ACK */
 	REDIRECT_EGRESS_DROPPED_ORPHAN = 5,   /* TCP that belongs to no socket, or a raw one */
 	REDIRECT_EGRESS_DROPPED_PROTOCOL = 6, /* an ethertype other than ARP, IPv4, IPv6; VLAN */
@@ -89,7 +96,10 @@ enum redirect_counter {
 	REDIRECT_LOOKUP_PASSED_LOCAL = 11, /* to loopback or to the pod itself */
 	REDIRECT_LOOKUP_PASSED_PROBE = 12,
 	REDIRECT_LOOKUP_DROPPED = 13, /* no listener to give it to */
-	REDIRECT_COUNTERS = 14,
+	REDIRECT_EGRESS_LOOPED_DNS = 14, /* a query, counted in EGRESS_LOOPED too */
+	REDIRECT_EGRESS_PASSED_DNS = 15, /* a query while ztunnel has no DNS socket */
+	REDIRECT_LOOKUP_DNS = 16,
+	REDIRECT_COUNTERS = 17,
 };
 
 /* How the egress program hangs on the pod's interfaces. */

@@ -49,7 +49,7 @@ extension Redirection {
       addresses: try kernel.localAddresses().sorted {
         $0.bytes.lexicographicallyPrecedes($1.bytes)
       },
-      listeners: try kernel.filledSlots())
+      listeners: try kernel.filledSlots(), dnsSockets: try kernel.filledDNSSlots())
   }
 
   /// What a namespace must agree with before a pod counts as proven.
@@ -74,6 +74,8 @@ extension Redirection {
         missingAddresses: pod.addresses.filter { !desired.addresses.contains($0) },
         unknownAddresses: desired.addresses.filter { !known.contains($0) },
         missingListeners: wanted.count { !$0 },
+        missingDNSSockets: try kernel.filledDNSSlots().prefix(desired.families.count)
+          .count { !$0 },
         missingSettings: try network.missingSettings(desired.families))
     }
   }

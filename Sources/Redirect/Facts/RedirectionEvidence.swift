@@ -17,13 +17,18 @@ public struct RedirectionEvidence: Hashable, Sendable {
   public var unknownAddresses: [IPAddress]
   /// Empty slots of the sockmap that should hold a listener, counted.
   public var missingListeners: Int
+  /// Families whose DNS queries ztunnel does not get, counted.
+  ///
+  /// No objection: such queries go to their own resolver.
+  public var missingDNSSockets: Int
   /// Rules, routes or sysctls that are not as they must be, each in words.
   public var missingSettings: [String]
 
   public init(
     namespaceInode: UInt64, namespaceCookie: UInt64, pinnedInode: UInt64, pinnedCookie: UInt64,
     lookupInode: UInt64, openInterfaces: [String] = [], missingAddresses: [IPAddress] = [],
-    unknownAddresses: [IPAddress] = [], missingListeners: Int = 0, missingSettings: [String] = []
+    unknownAddresses: [IPAddress] = [], missingListeners: Int = 0,
+    missingDNSSockets: Int = 0, missingSettings: [String] = []
   ) {
     self.namespaceInode = namespaceInode
     self.namespaceCookie = namespaceCookie
@@ -34,6 +39,7 @@ public struct RedirectionEvidence: Hashable, Sendable {
     self.missingAddresses = missingAddresses
     self.unknownAddresses = unknownAddresses
     self.missingListeners = missingListeners
+    self.missingDNSSockets = missingDNSSockets
     self.missingSettings = missingSettings
   }
 

@@ -34,11 +34,12 @@ struct BPFMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: ~Copyable {
     throw error
   }
 
+  /// Nothing happens when the key is not there; of an empty slot a sockmap says EINVAL.
   func remove(_ key: Key) throws(RedirectError) {
     var key = key
     guard unsafe bpf_map_delete_elem(descriptor.number, &key) != 0 else { return }
     let error = failure("bpf_map_delete_elem")
-    if errno == ENOENT { return }
+    if errno == ENOENT || errno == EINVAL { return }
     throw error
   }
 

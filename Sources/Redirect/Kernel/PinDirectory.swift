@@ -3,11 +3,12 @@ import Linux
 
 /// Where the pins of one node are.
 ///
-///     /sys/fs/bpf/skein/v1/<node>/+shared/{agent_cgroups,probe_flows,
+///     /sys/fs/bpf/skein/v2/<node>/+shared/{agent_cgroups,probe_flows,
 ///                                          enrolled_namespaces,probes,guard}
-///     /sys/fs/bpf/skein/v1/<node>/<pod>/{listeners,local_addresses,counters,facts}   maps
-///     /sys/fs/bpf/skein/v1/<node>/<pod>/{lookup,egress,egress_bare}                  programs
-///     /sys/fs/bpf/skein/v1/<node>/<pod>/{lookup_link,egress_link_<id>…}              links
+///     /sys/fs/bpf/skein/v2/<node>/<pod>/{listeners,dns_sockets,local_addresses,
+///                                        counters,facts}                             maps
+///     /sys/fs/bpf/skein/v2/<node>/<pod>/{lookup,egress,egress_bare}                  programs
+///     /sys/fs/bpf/skein/v2/<node>/<pod>/{lookup_link,egress_link_<id>…}              links
 struct PinDirectory: Hashable, Sendable {
   static let root = "\(RedirectConstants.bpfFileSystem)/skein"
   static let versioned = "\(root)/v\(RedirectConstants.abiVersion)"
@@ -63,6 +64,7 @@ struct PodPins: Hashable, Sendable {
 
   var exists: Bool { Directory.exists(path) }
   var listeners: String { "\(path)/listeners" }
+  var dnsSockets: String { "\(path)/dns_sockets" }
   var addresses: String { "\(path)/local_addresses" }
   var counters: String { "\(path)/counters" }
   var facts: String { "\(path)/facts" }

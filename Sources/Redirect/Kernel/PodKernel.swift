@@ -10,6 +10,7 @@ struct PodKernel: ~Copyable {
 
   let pins: PodPins
   let listeners: BPFMap<UInt32, UInt64>
+  let dnsSockets: BPFMap<UInt32, UInt64>
   let addresses: BPFMap<redirect_address, UInt8>
   let counters: OwnedDescriptor
   private let factsMap: BPFMap<UInt32, redirect_facts>
@@ -19,6 +20,7 @@ struct PodKernel: ~Copyable {
     guard let facts = try BPFSystem.openIfThere(pins.facts) else { return nil }
     return PodKernel(
       pins: pins, listeners: BPFMap("listeners", try BPFSystem.open(pins.listeners)),
+      dnsSockets: BPFMap("dns_sockets", try BPFSystem.open(pins.dnsSockets)),
       addresses: BPFMap("local_addresses", try BPFSystem.open(pins.addresses)),
       counters: try BPFSystem.open(pins.counters), factsMap: BPFMap("facts", facts))
   }
@@ -32,8 +34,12 @@ struct PodKernel: ~Copyable {
     try pins.make()
     let lookup = try LoadedObject.load(.lookup, programs: ["lookup"], reusing: shared.byName)
     let counters = try lookup.map("counters")
+    let dnsSockets = try lookup.map("dns_sockets")
     let egress = try LoadedObject.load(
-      .egress, programs: egressPrograms, reusing: shared.byName + [("counters", counters.number)])
+      .egress, programs: egressPrograms,
+      reusing: shared.byName + [
+        ("counters", counters.number), ("dns_sockets", dnsSockets.number),
+      ])
     let listeners = try lookup.map("listeners")
     let addresses = try lookup.map("local_addresses")
     let size = UInt32(MemoryLayout<redirect_facts>.size)
@@ -51,21 +57,25 @@ struct PodKernel: ~Copyable {
       try BPFSystem.pin(program.number, at: pins.program(name))
     }
     try BPFSystem.pin(listeners.number, at: pins.listeners)
+    try BPFSystem.pin(dnsSockets.number, at: pins.dnsSockets)
     try BPFSystem.pin(addresses.number, at: pins.addresses)
     try BPFSystem.pin(counters.number, at: pins.counters)
     try BPFSystem.pin(factsMap.descriptor.number, at: pins.facts)
     return PodKernel(
       pins: pins, listeners: BPFMap("listeners", listeners),
+      dnsSockets: BPFMap("dns_sockets", dnsSockets),
       addresses: BPFMap("local_addresses", addresses), counters: counters, factsMap: factsMap)
   }
 
   private init(
     pins: PodPins, listeners: consuming BPFMap<UInt32, UInt64>,
+    dnsSockets: consuming BPFMap<UInt32, UInt64>,
     addresses: consuming BPFMap<redirect_address, UInt8>, counters: consuming OwnedDescriptor,
     factsMap: consuming BPFMap<UInt32, redirect_facts>
   ) {
     self.pins = pins
     self.listeners = listeners
+    self.dnsSockets = dnsSockets
     self.addresses = addresses
     self.counters = counters
     self.factsMap = factsMap
@@ -107,6 +117,29 @@ struct PodKernel: ~Copyable {
     return filled
   }
 
+  /// The same for the DNS sockets; a family that is not given loses its own.
+  func put(_ sockets: PodDNSSockets) throws(RedirectError) {
+    for (slot, number) in sockets.slots.enumerated() {
+      if let number {
+        try dnsSockets.put(UInt32(slot), UInt64(number))
+      } else {
+        try dnsSockets.remove(UInt32(slot))
+      }
+    }
+  }
+
+  func removeDNSSockets() throws(RedirectError) {
+    for slot in 0..<UInt32(REDIRECT_DNS_SOCKETS.rawValue) { try dnsSockets.remove(slot) }
+  }
+
+  func filledDNSSlots() throws(RedirectError) -> [Bool] {
+    var filled: [Bool] = []
+    for slot in 0..<UInt32(REDIRECT_DNS_SOCKETS.rawValue) {
+      filled.append(try dnsSockets.value(slot, else: 0) != nil)
+    }
+    return filled
+  }
+
   func readCounters() throws(RedirectError) -> RedirectionCounters {
     let processors = Int(libbpf_num_possible_cpus())
     guard processors > 0 else {
@@ -138,5 +171,8 @@ extension RedirectionCounters {
     leftLocal = value(REDIRECT_LOOKUP_PASSED_LOCAL)
     leftProbe = value(REDIRECT_LOOKUP_PASSED_PROBE)
     droppedNoListener = value(REDIRECT_LOOKUP_DROPPED)
+    loopedDNS = value(REDIRECT_EGRESS_LOOPED_DNS)
+    passedDNS = value(REDIRECT_EGRESS_PASSED_DNS)
+    givenDNS = value(REDIRECT_LOOKUP_DNS)
   }
 }

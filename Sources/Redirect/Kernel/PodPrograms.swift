@@ -127,7 +127,10 @@ extension PodKernel {
   ) throws(RedirectError) -> Bool {
     let facts = try facts()
     if facts.attachment == .clsact && !isInNamespace { return false }
-    let maps = shared.byName + [("counters", counters.number)]
+    let maps =
+      shared.byName + [
+        ("counters", counters.number), ("dns_sockets", dnsSockets.descriptor.number),
+      ]
     let lookup = try LoadedObject.load(
       .lookup, programs: ["lookup"],
       reusing: maps + [

@@ -41,6 +41,9 @@ struct Report: Decodable, Sendable {
   var to: Endpoint?
   var dial: String?
   var accept: Int32?
+  // ask.py
+  var answers: [String]?
+  var peers: [Endpoint]?
   // attack.py and sniff.py
   var sent: Bool?
   var matches: [String]?

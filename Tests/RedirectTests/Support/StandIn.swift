@@ -47,7 +47,7 @@ final class StandIn: Sendable {
     try StandIn.takeListeners(from: control)
   }
 
-  private static func takeListeners(
+  static func takeListeners(
     from control: borrowing Socket
   ) throws -> [SharedDescriptor] {
     var reader = FrameReader()
