@@ -253,3 +253,48 @@ ssize_t clinux_receive_rights(int fd, void *bytes, size_t count, int *numbers, i
   if (message.msg_flags & MSG_CTRUNC) *was_cut = 1;
   return received;
 }
+
+int clinux_datagram_socket(int family) {
+  return socket(family == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+int clinux_packet_socket(int family) {
+  int type = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  return socket(family == 4 ? AF_INET : AF_INET6, type, IPPROTO_RAW);
+}
+
+ssize_t clinux_receive_datagram(int fd, void *bytes, size_t count, struct clinux_address *source,
+                                struct clinux_address *destination) {
+  union {
+    struct cmsghdr header;
+    char room[CMSG_SPACE(sizeof(struct sockaddr_in6))];
+  } control;
+  union any_address from, to;
+  struct iovec vector = {.iov_base = bytes, .iov_len = count};
+  struct msghdr message = {.msg_name = &from,
+                           .msg_namelen = sizeof from,
+                           .msg_iov = &vector,
+                           .msg_iovlen = 1,
+                           .msg_control = &control,
+                           .msg_controllen = sizeof control};
+  memset(&from, 0, sizeof from);
+  memset(&to, 0, sizeof to);
+  ssize_t received = recvmsg(fd, &message, MSG_TRUNC);
+  if (received < 0) return received;
+  for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_ORIGDSTADDR)
+      memcpy(&to.v4, CMSG_DATA(part), sizeof to.v4);
+    if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_ORIGDSTADDR)
+      memcpy(&to.v6, CMSG_DATA(part), sizeof to.v6);
+  }
+  decode(&from, source);
+  decode(&to, destination);
+  return received;
+}
+
+ssize_t clinux_send_packet(int fd, const void *bytes, size_t count,
+                           const struct clinux_address *destination) {
+  union any_address raw;
+  socklen_t length = encode(destination, &raw);
+  return sendto(fd, bytes, count, MSG_NOSIGNAL, &raw.generic, length);
+}

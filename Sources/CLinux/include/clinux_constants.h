@@ -15,7 +15,10 @@ static const int CLINUX_EPOLL_CTL_MOD = 3;
 
 static const int CLINUX_IP_TRANSPARENT = 19;
 static const int CLINUX_IP_BIND_ADDRESS_NO_PORT = 24;
+static const int CLINUX_IP_RECVORIGDSTADDR = 20;
 static const int CLINUX_IPV6_V6ONLY = 26;
+static const int CLINUX_IPV6_RECVORIGDSTADDR = 74;
+static const int CLINUX_SO_RCVBUFFORCE = 33;
 static const int CLINUX_IPV6_TRANSPARENT = 75;
 static const int CLINUX_SO_MARK = 36;
 static const int CLINUX_SO_BINDTODEVICE = 25;

@@ -10,6 +10,7 @@ public struct UpstreamQuery: Hashable, Sendable {
   public let type: RecordType
   /// The first question's bytes; empty when the message has none that can be read.
   private let question: [UInt8]
+  private let flags: UInt16
 
   /// Nil when the message is too short to be one, or is an answer.
   public init?(_ message: Span<UInt8>, id: UInt16) {
@@ -23,14 +24,17 @@ public struct UpstreamQuery: Hashable, Sendable {
         var cursor = MessageCursor(message, at: Limit.headerBytes)
         question = try cursor.plainName()
         type = RecordType(rawValue: try cursor.number())
-        question += [UInt8(truncatingIfNeeded: type.rawValue >> 8)]
-        question += [UInt8(truncatingIfNeeded: type.rawValue)]
+        let `class` = try cursor.number()
+        for number in [type.rawValue, `class`] {
+          question += [UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number)]
+        }
       } catch {
         // A resolver cannot read it either: its complaint has no question to compare.
         question = []
       }
     }
     self.question = question
+    flags = header.flags
     self.type = type
   }
 
@@ -50,6 +54,17 @@ public struct UpstreamQuery: Hashable, Sendable {
       }
     }
     return true
+  }
+
+  /// Writes what the client is told when its resolver cannot be asked.
+  public func write(_ failure: ResponseCode, into message: inout [UInt8]) {
+    message.removeAll(keepingCapacity: true)
+    let asked = flags & (0x7800 | Header.Flag.recursionDesired | Header.Flag.checkingDisabled)
+    let flags = asked | Header.Flag.isAnswer | UInt16(failure.rawValue)
+    for number in [clientID, flags, question.isEmpty ? 0 : 1, 0, 0, 0] {
+      message += [UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number)]
+    }
+    message += question
   }
 
   private func lowered(_ byte: UInt8) -> UInt8 {
