@@ -13,6 +13,10 @@ public enum Transport: UInt8, Hashable, Sendable {
   case local = 2
   /// Plain TCP from or to a workload outside the mesh.
   case plaintext = 3
+  /// A tunnel to the waypoint in front of the destination.
+  case waypoint = 4
+  /// A tunnel to the entry of another network, and in it one to the far end.
+  case doubleHBONE = 5
 }
 
 /// Istio's response flags; `none` is written `-`.

@@ -21,6 +21,8 @@ public enum DecodingError: Error, Equatable {
     case cause, denial, address, cidr, portRange, port, duration, time, optional, boolean
     case tunnelProtocol, health, healthPolicy, scope, action, stringMatch, workloadKind
     case applicationTunnel, gateway, loadBalancing, preference, addressFamilies, visibility
+    case revocations
+    case waypointOwner
   }
 }
 

@@ -113,6 +113,9 @@ extension Verdict.Denial: Coded {
       policy.write(to: &writer)
     case .unknownWorkload:
       writer.byte(3)
+    case .aroundWaypoint(let bypass):
+      writer.byte(4)
+      bypass.write(to: &writer)
     }
   }
 
@@ -123,6 +126,7 @@ extension Verdict.Denial: Coded {
     case 1: self = .noAllowMatched(nearest: try reader.optional())
     case 2: self = .missingPolicy(try PolicyKey(from: &reader))
     case 3: self = .unknownWorkload
+    case 4: self = .aroundWaypoint(try WaypointBypass(from: &reader))
     case let tag: throw reader.unknown(tag, of: .denial)
     }
   }

@@ -86,3 +86,31 @@ extension VirtualAddress: Coded {
     self.init(network: try reader.text(), block: try CIDR(from: &reader))
   }
 }
+
+extension WaypointBypass: Coded {
+  func write(to writer: inout Writer) {
+    switch owner {
+    case .service(let key):
+      writer.byte(0)
+      key.write(to: &writer)
+    case .workload(let uid):
+      writer.byte(1)
+      writer.text(uid)
+    }
+    waypoint.write(to: &writer)
+    writer.list(expected)
+    writer.optional(actual)
+  }
+
+  init(from reader: inout Reader) throws(DecodingError) {
+    let owner: WaypointOwner
+    switch try reader.byte() {
+    case 0: owner = .service(try ServiceKey(from: &reader))
+    case 1: owner = .workload(try reader.text())
+    case let tag: throw reader.unknown(tag, of: .waypointOwner)
+    }
+    self.init(
+      owner: owner, waypoint: try GatewayAddress(from: &reader), expected: try reader.list(),
+      actual: try reader.optional())
+  }
+}

@@ -22,8 +22,9 @@ extension MeshIndex {
   /// The workloads whose connections must be judged again after `old` was replaced by this.
   ///
   /// A workload counts as destination when an enforced policy that applies to it came, went or
-  /// changed, or when what policy asks of its record changed; as source when its identity or its
-  /// addresses changed. Health, services and labels for telemetry move no verdict.
+  /// changed, when what policy asks of its record changed, or when the waypoints in front of it
+  /// did; as source when its identity or its addresses changed. Health and labels for telemetry
+  /// move no verdict.
   public func changedPolicyScope(from old: MeshIndex) -> PolicyScope {
     var scope = PolicyScope()
     for (uid, workload) in model.workloads {
@@ -44,11 +45,45 @@ extension MeshIndex {
       scope.sources.insert(uid)
     }
     let reach = changedReach(from: old)
-    guard !reach.isEmpty else { return scope }
-    for (uid, workload) in model.workloads where reach.includes(workload) {
-      scope.destinations.insert(uid)
+    if !reach.isEmpty {
+      for (uid, workload) in model.workloads where reach.includes(workload) {
+        scope.destinations.insert(uid)
+      }
     }
+    scope.destinations.formUnion(workloadsWithOtherWaypoints(than: old))
     return scope
+  }
+
+  /// Workloads in front of which other waypoints stand now, or the same with other identities.
+  private func workloadsWithOtherWaypoints(than old: MeshIndex) -> Set<String> {
+    guard tables.waypointReferences > 0 || old.tables.waypointReferences > 0 else { return [] }
+    var moved: [GatewayAddress: Bool] = [:]
+    func hasMoved(_ waypoint: GatewayAddress) -> Bool {
+      if let known = moved[waypoint] { return known }
+      let isOther =
+        entryUIDs(of: waypoint) != old.entryUIDs(of: waypoint)
+        || identities(of: waypoint) != old.identities(of: waypoint)
+      moved[waypoint] = isOther
+      return isOther
+    }
+    var services: Set<ServiceKey> = []
+    for (key, service) in model.services {
+      let before = old.model.services[key]
+      let isOther = service.waypoints != before?.waypoints ?? [] || service.ports != before?.ports
+      if isOther || service.waypoints.contains(where: hasMoved) { services.insert(key) }
+    }
+    for key in old.model.services.keys where model.services[key] == nil { services.insert(key) }
+    var uids: Set<String> = []
+    for (uid, workload) in model.workloads {
+      let before = old.model.workloads[uid]
+      if workload.waypoint != before?.waypoint || workload.services != before?.services ?? [:]
+        || workload.waypoint.map(hasMoved) == true
+        || workload.services.keys.contains(where: services.contains)
+      {
+        uids.insert(uid)
+      }
+    }
+    return uids
   }
 
   /// Where the policies that changed apply, before or after.

@@ -6,6 +6,7 @@ extension ConnectionFacts {
   ///     workload unknown here                  deny
   ///     an enforced DENY matches               deny
   ///     a listed policy has not arrived        deny   (Istio skips it)
+  ///     it passes a waypoint by                deny   (Istio lets it in)
   ///     no enforced ALLOW applies              allow
   ///     an enforced ALLOW matches              allow
   ///     otherwise                              deny
@@ -14,7 +15,9 @@ extension ConnectionFacts {
   public func verdict(for workload: Workload?, in index: MeshIndex) -> Verdict {
     guard let workload else { return .deny(because: .unknownWorkload) }
     let (policies, missing) = index.policies(for: workload)
-    return verdict(under: policies.filter { !$0.isDryRun }, missing: missing.first)
+    return verdict(
+      under: policies.filter { !$0.isDryRun }, missing: missing.first,
+      bypass: index.bypass(of: self, at: workload))
   }
 
   /// The dry-run policies that would turn the answer round, each enforced alone beside the others.
@@ -22,22 +25,29 @@ extension ConnectionFacts {
     let (policies, missing) = index.policies(for: workload)
     guard policies.contains(where: \.isDryRun) else { return [] }
     let enforced = policies.filter { !$0.isDryRun }
-    let isAllowed = verdict(under: enforced, missing: missing.first).isAllowed
+    let bypass = index.bypass(of: self, at: workload)
+    func isAllowed(_ policies: [AuthorizationPolicy]) -> Bool {
+      verdict(under: policies, missing: missing.first, bypass: bypass).isAllowed
+    }
+    let isAllowedNow = isAllowed(enforced)
     return policies.filter(\.isDryRun).compactMap { policy in
-      let wouldAllow = verdict(under: enforced + [policy], missing: missing.first).isAllowed
-      guard wouldAllow != isAllowed else { return nil }
+      let wouldAllow = isAllowed(enforced + [policy])
+      guard wouldAllow != isAllowedNow else { return nil }
       return DryRunMatch(policy: policy.key, action: policy.action, wouldAllow: wouldAllow)
     }
   }
 
-  private func verdict(under policies: [AuthorizationPolicy], missing: PolicyKey?) -> Verdict {
-    if policies.isEmpty, missing == nil { return .allow(because: .noPolicy) }
+  private func verdict(
+    under policies: [AuthorizationPolicy], missing: PolicyKey?, bypass: WaypointBypass?
+  ) -> Verdict {
+    if policies.isEmpty, missing == nil, bypass == nil { return .allow(because: .noPolicy) }
     let subject = ConnectionSubject(self)
     for policy in policies where policy.action == .deny {
       guard let rule = policy.firstMatchingRule(for: subject) else { continue }
       return .deny(because: .matched(policy: policy.key, rule: rule))
     }
     if let missing { return .deny(because: .missingPolicy(missing)) }
+    if let bypass { return .deny(because: .aroundWaypoint(bypass)) }
     let allowing = policies.filter { $0.action == .allow }
     if allowing.isEmpty { return .allow(because: .noPolicy) }
     for policy in allowing {

@@ -37,6 +37,8 @@ public enum Verdict: Hashable, Sendable {
     case missingPolicy(PolicyKey)
     /// The workload itself is unknown here.
     case unknownWorkload
+    /// The destination takes connections through its waypoint only.
+    case aroundWaypoint(WaypointBypass)
   }
 }
 
@@ -105,6 +107,8 @@ extension Verdict.Denial: CustomStringConvertible {
       "policy \(policy) is attached to the workload but has not arrived"
     case .unknownWorkload:
       "the destination workload is not known here"
+    case .aroundWaypoint(let bypass):
+      "\(bypass)"
     }
   }
 }

@@ -12,34 +12,6 @@ public enum RoutePlan: Hashable, Sendable {
   }
 }
 
-/// One place a connection can go to.
-public struct Hop: Hashable, Sendable {
-  public enum Transport: UInt8, Hashable, Sendable {
-    /// The workload is served by this node's ztunnel: no TLS, the kernel proves who is who.
-    case local = 0
-    /// A tunnel to port 15008 of the workload's address; `address` is what CONNECT asks for.
-    case hbone = 1
-    /// The workload is outside the mesh.
-    case plaintext = 2
-  }
-
-  public var workloadUID: String
-  /// Whom the far end must prove to be.
-  public var identity: SPIFFEID
-  /// The pod's address and the port the application listens on.
-  public var address: SocketAddress
-  public var transport: Transport
-
-  public init(
-    workloadUID: String, identity: SPIFFEID, address: SocketAddress, transport: Transport
-  ) {
-    self.workloadUID = workloadUID
-    self.identity = identity
-    self.address = address
-    self.transport = transport
-  }
-}
-
 /// Why a connection goes nowhere.
 public enum RouteRefusal: Hashable, Sendable {
   /// The destination is a port of ours, so the connection would come back for ever.
@@ -48,22 +20,40 @@ public enum RouteRefusal: Hashable, Sendable {
   case unknownPort(service: ServiceKey, port: UInt16)
   /// The service offers the port, but nothing can serve it now.
   case noEndpoint(service: ServiceKey, port: UInt16, EndpointTally)
+  /// The destination has a waypoint that cannot be used; nothing goes round a waypoint.
+  case unusableWaypoint(GatewayAddress, of: WaypointOwner, EndpointTally)
 }
 
-/// Why the endpoints of a service were passed over.
+/// Who has a waypoint.
+public enum WaypointOwner: Hashable, Sendable {
+  case service(ServiceKey)
+  /// A workload, by its uid.
+  case workload(String)
+}
+
+/// Why the endpoints of a service or a gateway were passed over.
 public struct EndpointTally: Hashable, Sendable {
   public var total = 0
   public var unhealthy = 0
   /// Healthy, but not on the client's node, where the service wants its traffic to stay.
   public var onOtherNodes = 0
+  /// Healthy, but outside the locality where the service wants its traffic to stay.
+  public var elsewhere = 0
   /// Without an address, or not serving this port.
   public var unusable = 0
+  /// On another network, and its entry or whom to expect behind it is not known.
+  public var unreachable = 0
 
-  public init(total: Int = 0, unhealthy: Int = 0, onOtherNodes: Int = 0, unusable: Int = 0) {
+  public init(
+    total: Int = 0, unhealthy: Int = 0, onOtherNodes: Int = 0, elsewhere: Int = 0,
+    unusable: Int = 0, unreachable: Int = 0
+  ) {
     self.total = total
     self.unhealthy = unhealthy
     self.onOtherNodes = onOtherNodes
+    self.elsewhere = elsewhere
     self.unusable = unusable
+    self.unreachable = unreachable
   }
 }
 
@@ -89,6 +79,17 @@ extension RouteRefusal: CustomStringConvertible {
       "service \(service) has no port \(port)"
     case .noEndpoint(let service, let port, let tally):
       "service \(service) has no usable endpoint for port \(port): \(tally)"
+    case .unusableWaypoint(let waypoint, let owner, let tally):
+      "waypoint \(waypoint) of \(owner) cannot be used: \(tally)"
+    }
+  }
+}
+
+extension WaypointOwner: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .service(let key): "service \(key)"
+    case .workload(let uid): "workload \(uid)"
     }
   }
 }
@@ -98,7 +99,9 @@ extension EndpointTally: CustomStringConvertible {
     guard total > 0 else { return "it has no endpoints" }
     let reasons = [
       (unhealthy, "unhealthy"), (onOtherNodes, "on other nodes"),
+      (elsewhere, "outside the locality it keeps to"),
       (unusable, "without an address or not serving this port"),
+      (unreachable, "on another network without a known entry or identity"),
     ]
     return "of \(total) "
       + reasons.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")

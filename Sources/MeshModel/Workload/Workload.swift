@@ -42,7 +42,9 @@ public struct Workload: Hashable, Sendable {
   public var locality: Locality
   /// Its share of a service's connections, relative to the other endpoints.
   public var capacity: UInt32
-  /// Without addresses: resolved when it is dialled. Empty otherwise.
+  /// Without addresses: resolved when it is dialled.
+  ///
+  /// Empty otherwise.
   public var hostname: String
   /// The application speaks HBONE itself: a target of tunnels that ztunnel must not terminate.
   public var isNativeTunnel: Bool

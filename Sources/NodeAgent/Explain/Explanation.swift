@@ -6,7 +6,8 @@ struct Explanation: Codable, Equatable, Sendable {
   /// What the application would dial.
   var destination: String
   var route: Route
-  /// `allowed`, `denied`, `refused` (no way there) or `notEnforced` (outside the mesh).
+  /// `allowed`, `denied`, `refused` (no way there), `notEnforced` (outside the mesh), `waypoint`
+  /// (a waypoint decides) or `otherNetwork` (the far network's node decides).
   var outcome: String
   /// The endpoints in the order ztunnel would try them from the first turn.
   var endpoints: [Endpoint]
@@ -32,14 +33,21 @@ struct Explanation: Codable, Equatable, Sendable {
     /// `service`, `pod`, `passthrough`, `direct` (the source is not enrolled) or `refused`.
     var kind: String
     var service: String?
+    /// The uid of the waypoint that takes the connection first.
+    var waypoint: String?
+    /// The uid of the entry to the network it goes to.
+    var gateway: String?
     var refusal: String?
   }
 
   struct Endpoint: Codable, Equatable, Sendable {
     var workloadUID: String
     var address: String
-    /// `local`, `hbone` or `plaintext`.
+    /// `local`, `hbone`, `plaintext` or `double hbone`.
     var transport: String
+    /// Where the tunnel or the plain connection goes: an address, or a host name.
+    var dialled: String
+    /// Who answers must prove this; for a name a service lends, the first of them.
     var identity: String
     var isAllowed: Bool
     var reason: String
@@ -80,7 +88,9 @@ extension MeshIndex {
     // The source's ztunnel serves the enrolled pods of the source's node.
     let localPods = Set(
       model.workloads.values.lazy.filter { $0.node == workload.node && $0.isEnrolled }.map(\.uid))
-    let plan = plan(from: workload, to: destination, turn: 0, localPods: localPods)
+    let plan = plan(
+      from: workload, to: destination, turn: 0, localPods: localPods,
+      passingWaypoints: workload.isEnrolled)
     return explanation(from: workload, to: destination, plan: plan)
   }
 
@@ -122,7 +132,9 @@ extension MeshIndex {
       source: source, destination: destination.description,
       route: Explanation.Route(
         kind: !workload.isEnrolled ? "direct" : service == nil ? "pod" : "service",
-        service: service?.description),
+        service: service?.description,
+        waypoint: hops.first { $0.isWaypoint }?.workloadUID,
+        gateway: hops.first?.gateway?.workloadUID),
       outcome: "notEnforced", endpoints: judged.map(\.endpoint), reason: "", dryRun: [],
       nextStep: "")
     // The first endpoint that says no is the one worth explaining; without one, the first.
@@ -133,6 +145,7 @@ extension MeshIndex {
     explanation.dryRun = decisive.dryRun.map {
       Explanation.DryRun(policy: $0.policy.description, wouldAllow: $0.wouldAllow)
     }
+    if explanation.explainOtherJudge(of: decisive.hop) { return explanation }
     guard let verdict = decisive.verdict else {
       explanation.nextStep =
         "\(decisive.hop.workloadUID) is not enrolled, so nothing enforces a policy there; label "
@@ -160,7 +173,12 @@ extension MeshIndex {
     let transport = workload.isEnrolled ? hop.transport : .plaintext
     var endpoint = Explanation.Endpoint(
       workloadUID: hop.workloadUID, address: hop.address.description, transport: transport.name,
-      identity: hop.identity.description, isAllowed: true, reason: "")
+      dialled: hop.dialledText, identity: hop.identity?.description ?? "", isAllowed: true,
+      reason: "")
+    if let reason = hop.otherJudge {
+      endpoint.reason = reason
+      return Judgement(hop: hop, endpoint: endpoint, verdict: nil, dryRun: [])
+    }
     guard let target = self.workload(uid: hop.workloadUID), target.isEnrolled else {
       endpoint.reason = "the destination is outside the mesh, no policy is enforced"
       return Judgement(hop: hop, endpoint: endpoint, verdict: nil, dryRun: [])

@@ -9,8 +9,9 @@ extension Explanation {
     for (index, endpoint) in endpoints.enumerated() {
       let title = index == 0 ? "endpoints " : "          "
       lines.append(
-        title + "\(endpoint.address) \(endpoint.workloadUID) over \(endpoint.transport): "
-          + endpoint.reason)
+        title + "\(endpoint.address) \(endpoint.workloadUID) over \(endpoint.transport)"
+          + (endpoint.dialled == endpoint.address ? "" : " to \(endpoint.dialled)")
+          + ": \(endpoint.reason)")
     }
     lines.append("outcome   \(outcomeText)")
     if let policy { lines.append("policy    \(policy)\(rule.map { ", rule \($0)" } ?? "")") }
@@ -26,6 +27,12 @@ extension Explanation {
   }
 
   private var routeText: String {
+    let waypoint = route.waypoint.map { ", through waypoint \($0)" } ?? ""
+    let gateway = route.gateway.map { ", through the entry \($0) of another network" } ?? ""
+    return kindText + waypoint + gateway
+  }
+
+  private var kindText: String {
     switch route.kind {
     case "service": "service \(route.service ?? "")"
     case "pod": "the pod's own address"
@@ -39,6 +46,8 @@ extension Explanation {
   private var outcomeText: String {
     switch outcome {
     case "notEnforced": "passes, nothing enforces a policy"
+    case "waypoint": "the waypoint decides"
+    case "otherNetwork": "the far network decides"
     default: outcome
     }
   }

@@ -55,6 +55,11 @@ extension Verdict.Denial {
         + "node-agent status model"
     case .unknownWorkload:
       "add the destination's Pod to the manifests, or wait until it is known on this node"
+    case .aroundWaypoint(let bypass) where bypass.expected.isEmpty:
+      "start waypoint \(bypass.waypoint), or take its label istio.io/use-waypoint off \(bypass.owner)"
+    case .aroundWaypoint(let bypass):
+      "dial the address that goes through waypoint \(bypass.waypoint): the service's own for a "
+        + "service's waypoint; a gateway passes it with label istio.io/ingress-use-waypoint"
     }
   }
 }
@@ -67,16 +72,8 @@ extension RouteRefusal {
     case .noEndpoint:
       "make at least one pod of the service ready and reachable: node-agent status pods, and the "
         + "service's selector and targetPort"
-    }
-  }
-}
-
-extension Hop.Transport {
-  var name: String {
-    switch self {
-    case .local: "local"
-    case .hbone: "hbone"
-    case .plaintext: "plaintext"
+    case .unusableWaypoint(let waypoint, let owner, _):
+      "make waypoint \(waypoint) ready, or take its label istio.io/use-waypoint off \(owner)"
     }
   }
 }

@@ -33,6 +33,8 @@ extension Transport {
     case .hbone: "hbone"
     case .local: "local"
     case .plaintext: "plaintext"
+    case .waypoint: "waypoint"
+    case .doubleHBONE: "double hbone"
     }
   }
 }
@@ -41,21 +43,21 @@ extension Verdict.Denial {
   var policy: PolicyKey? {
     switch self {
     case .matched(let policy, _), .missingPolicy(let policy): policy
-    case .noAllowMatched, .unknownWorkload: nil
+    case .noAllowMatched, .unknownWorkload, .aroundWaypoint: nil
     }
   }
 
   var rule: Int? {
     switch self {
     case .matched(_, let rule): rule
-    case .noAllowMatched, .missingPolicy, .unknownWorkload: nil
+    case .noAllowMatched, .missingPolicy, .unknownWorkload, .aroundWaypoint: nil
     }
   }
 
   var nearest: NearMiss? {
     switch self {
     case .noAllowMatched(let nearest): nearest
-    case .matched, .missingPolicy, .unknownWorkload: nil
+    case .matched, .missingPolicy, .unknownWorkload, .aroundWaypoint: nil
     }
   }
 }

@@ -56,10 +56,12 @@ extension RandomValues {
   }
 
   mutating func connection() -> ConnectionRecord {
-    let transports: [Transport] = [.passthrough, .hbone, .local, .plaintext]
+    let transports: [Transport] = [
+      .passthrough, .hbone, .local, .plaintext, .waypoint, .doubleHBONE,
+    ]
     var record = ConnectionRecord(
       id: unsigned(), direction: direction(), source: socketAddress(), opened: wallTime())
-    record.transport = transports[number(0...3)]
+    record.transport = transports[number(0...5)]
     record.podUID = text()
     record.sourceWorkload = text()
     record.destinationWorkload = text()
@@ -91,6 +93,11 @@ extension RandomValues {
             expected: $0.text(), actual: $0.text())
         })
     case 2: .missingPolicy(policyKey())
+    case 3:
+      .aroundWaypoint(
+        WaypointBypass(
+          owner: boolean() ? .service(serviceKey()) : .workload(text()), waypoint: gateway(),
+          expected: list { $0.identity() }, actual: optional { $0.identity() }))
     default: .unknownWorkload
     }
   }

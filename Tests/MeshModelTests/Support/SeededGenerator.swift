@@ -105,6 +105,10 @@ extension SeededGenerator {
     workload.health = one(of: [.healthy, .healthy, .unhealthy])
     workload.isHostNetwork = chance(15)
     workload.node = one(of: ["one", "two"])
+    workload.network = one(of: ["", "", "far"])
+    workload.hostname = one(of: ["", "h"])
+    workload.capacity = UInt32(one(of: [1, 1, 0, 7]))
+    workload.waypoint = chance(20) ? waypoint() : nil
     workload.authorizationPolicies = some(upTo: 2) { generator in
       generator.chance(10) ? "gone/1" : generator.one(of: Words.keys)
     }
@@ -114,6 +118,13 @@ extension SeededGenerator {
       ]
     }
     return workload
+  }
+
+  mutating func waypoint() -> GatewayAddress {
+    GatewayAddress(
+      destination: chance(50)
+        ? .service(.named(one(of: ["s", "t", "gone"])))
+        : .address(network: "", ip: ip(one(of: Words.addresses))))
   }
 
   mutating func facts() -> ConnectionFacts {
@@ -131,8 +142,12 @@ extension SeededGenerator {
     let services = ["s", "t", "u"].filter { _ in chance(70) }.map { name in
       var service = Service.named(name, ports: [80: 80])
       service.virtualAddresses = some(upTo: 2) {
-        VirtualAddress(ip: ip($0.one(of: Words.addresses)))
+        VirtualAddress(
+          network: $0.one(of: ["", "far"]),
+          block: block($0.one(of: Words.addresses + Words.blocks)))
       }
+      service.waypoint = chance(20) ? waypoint() : nil
+      service.visibility = one(of: [.everyone, .everyone, .ownNamespace])
       return service
     }
     return .holding(
