@@ -33,6 +33,9 @@ public enum Limit {
   /// Streams the caller still holds, as a multiple of the stream cap, beyond which a server
   /// refuses new ones though the peer has reset the old; rapid reset (CVE-2023-44487).
   public static let heldStreamsPerCap = 2
+  /// Streams a client may open before it has acknowledged our cap, which does not bind it until then
+  /// (RFC 9113, section 6.5.3): what Envoy opens on a fresh connection when many wait for it.
+  public static let streamsBeforeAcknowledgement = 1_024
   /// Streams a client opens before it knows the server's cap.
   public static let streamsBeforeSettings = 100
   /// Streams a client has open at once, whatever the server would let it.

@@ -121,9 +121,11 @@ extension HTTP2Connection {
     _ stream: StreamID, _ list: HeaderList, isEnd: Bool, now: Instant
   ) throws(ConnectionError) -> Event? {
     highestPeerStream = stream
-    guard !isDrained, activeStreams < local.maxConcurrentStreams,
-      streams.count < local.maxConcurrentStreams * Limit.heldStreamsPerCap
-    else {
+    let cap =
+      isAcknowledged
+      ? local.maxConcurrentStreams
+      : max(local.maxConcurrentStreams, Limit.streamsBeforeAcknowledgement)
+    guard !isDrained, activeStreams < cap, streams.count < cap * Limit.heldStreamsPerCap else {
       try allowances.refusal(at: now)
       sendReset(stream, .refusedStream)
       return nil

@@ -138,6 +138,21 @@ private let table: [Row] = [
     #expect(try machine.feed(.connect(7)).count == 1)
   }
 
+  @Test func `the cap binds a client once it has acknowledged it, and a larger one until then`()
+    throws
+  {
+    let machine = Machine(.server)
+    _ = try machine.feed(Array("\(ControlOutput.preface)".utf8) + Frame.settings().bytes)
+    _ = machine.output()
+    let early = (0..<UInt32(Limit.streamsBeforeAcknowledgement)).map { Frame.connect(2 * $0 + 1) }
+    #expect(try machine.feed(early).count == early.count)
+    #expect(try machine.feed(.connect(10_001)).isEmpty)
+    #expect(machine.output() == [.reset(10_001, .refusedStream)])
+    _ = try machine.feed(.settingsAcknowledgement, .reset(1, .cancel))
+    #expect(try machine.feed(.connect(10_003)).isEmpty, "there are more than the cap allows")
+    #expect(machine.output() == [.reset(10_003, .refusedStream)])
+  }
+
   @Test func `a client stays below the server's cap`() throws {
     let machine = try Machine.greeted(.client, peer: [(3, 2)])
     #expect(machine.open() == StreamID(1))
