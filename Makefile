@@ -7,7 +7,7 @@ SWIFT_CODE  := Package.swift Sources Tests
 ZTUNNEL     := .build-static/release/ztunnel
 NODE_AGENT  := .build/debug/node-agent
 
-.PHONY: help check deps lint format bpf build test demo bench fuzz race memory clean
+.PHONY: help check deps lint format bpf build test interop demo bench fuzz race memory clean
 
 help:    ## this list
 	@sed -n 's/^\([a-z]*\): *[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,6 +25,8 @@ build: bpf ## node-agent and the tests (debug), ztunnel (static, release)
 	swift build $(SWIFT_FLAGS) $(STATIC) --product ztunnel
 test: build ## every test, as root; FILTER=name for some
 	@scripts/test.sh "$(FILTER)"
+interop: build ## ztunnel beside Envoy, nghttp2, tlslite-ng and h2, as root
+	@scripts/test.sh '^InteropTests\.'
 demo: build ## two nodes, six pods, one namespace enrolled live; KEEP=1 leaves it up
 	@NODE_AGENT=$(abspath $(NODE_AGENT)) ZTUNNEL=$(abspath $(ZTUNNEL)) demo/run.sh
 bench: build ## ztunnel beside its peers in one run; PEERS=... REPS=...

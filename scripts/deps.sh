@@ -8,6 +8,7 @@ packages=(
   gcc libc6-dev linux-libc-dev make pkg-config llvm # the BPF build and the C shims
   iproute2 procps python3 tcpdump openssl curl      # tests and demo: namespaces, programs, captures
   libnghttp2-dev nghttp2-client wrk                 # HTTP/2 oracle, load
+  python3-pip                                       # interop: Envoy and others from PyPI
 )
 
 missing=()

@@ -7,7 +7,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export ZTUNNEL="$PWD/.build-static/release/ztunnel" NODE_AGENT="$PWD/.build/debug/node-agent"
-alone=(RedirectTests ZTunnelTests NodeTests)
+alone=(RedirectTests ZTunnelTests NodeTests InteropTests)
+# Without the peers, from PyPI once, the tests that need them are skipped.
+if peers=$(scripts/peers.sh); then
+  while IFS='=' read -r name value; do export "$name=$value"; done <<<"$peers"
+fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 total=0

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""How connections end: endings.py serve PORT, endings.py leave HOST PORT reset|close
+
+The server gives back each byte it gets, and prints one line of JSON a connection: "eof" after a FIN (and then closes
+too), or the kernel's name of the error. The client exchanges five bytes and leaves as it is told.
+"""
+import errno
+import json
+import socket
+import struct
+import sys
+import threading
+
+
+def serve_one(connection):
+    received = 0
+    try:
+        while piece := connection.recv(1 << 16):
+            received += len(piece)
+            connection.sendall(piece)
+        ended = "eof"
+    except OSError as error:
+        ended = errno.errorcode.get(error.errno, str(error))
+    connection.close()
+    print(json.dumps({"ended": ended, "received": received}), flush=True)
+
+
+def serve(port):
+    listener = socket.create_server(("::", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
+    print("ready", flush=True)
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=serve_one, args=(connection,), daemon=True).start()
+
+
+def leave(host, port, how):
+    connection = socket.create_connection((host, int(port)), 10)
+    connection.sendall(b"hello")
+    answer = connection.recv(5)
+    if how == "reset":
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+    print(json.dumps({"answer": answer.decode()}), flush=True)
+
+
+{"serve": serve, "leave": leave}[sys.argv[1]](*sys.argv[2:])
