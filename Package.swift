@@ -214,7 +214,7 @@ let package = Package(
     .testTarget(
       name: "NodeAgentTests",
       dependencies: [
-        "AgentProtocol", "MeshCompiler", "MeshModel", "NodeAgent",
+        "AgentProtocol", "ControlAPI", "MeshCompiler", "MeshModel", "NodeAgent", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),

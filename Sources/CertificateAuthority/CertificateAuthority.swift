@@ -19,7 +19,7 @@ public struct CertificateAuthority: Sendable {
   /// Every root to trust, DER: those of `ca.crt`, then those of `roots/`.
   public private(set) var roots: [[UInt8]]
   private var files: AuthorityFiles
-  private var issuer: Issuer
+  private(set) var issuer: Issuer
 
   /// Opens the authority in `directory`; makes directory, key and a ten-year root when there are none.
   ///
@@ -101,4 +101,8 @@ public enum AuthorityLimit {
   /// Attempts at files that somebody is just replacing.
   static let readings = 3
   static let serialNumberBytes = 16
+  /// Of the chain in another authority's answer, its leaf included.
+  static let certificatesPerAnswer = 16
+  /// PKCS #1 bytes of an RSA key: 268 to 270 with 2048 bits, 140 with 1024.
+  static let leastRSAKeyBytes = 266
 }

@@ -12,8 +12,14 @@ public enum IdentityLimit {
   public static let retrySpread = 0.2
   /// A renewal is spread over 45 % to 55 % of the certificate's remaining life.
   public static let renewalSpread = 0.05
-  /// No answer for this long counts as a refusal.
-  public static let answer = Duration.seconds(10)
+  /// No answer for this long counts as a refusal; the node agent answers sooner, whatever happens.
+  public static let answer = Duration.seconds(45)
+  /// How long a request waits for its turn before the node agent refuses it.
+  public static let signingWait = Duration.seconds(30)
+  /// Requests under way to an authority; Source: ambient-protocol.md, 6.2.
+  public static let signingAtOnce = 8
+  /// Requests that wait for their turn, one for each identity.
+  public static let signingWaiting = 1_024
   /// The nearest two requests for one identity may come, whatever a certificate's lifetime.
   public static let nearestRenewal = Duration.seconds(1)
 }

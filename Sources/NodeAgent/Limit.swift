@@ -29,6 +29,31 @@ enum Limit {
   static let releaseWait: Duration = .seconds(2)
   /// Canaries that run side by side.
   static let canariesAtOnce = 8
+  /// The first wait for the next stream to the control plane, doubled by each that fails.
+  static let discoveryRetryFirst: Duration = .milliseconds(200)
+  static let discoveryRetryMost: Duration = .seconds(15)
+  /// A stream that was in step for so long makes the next wait the first again.
+  static let discoveryProven: Duration = .seconds(10)
+  /// How long the control plane may take to answer the first requests of a stream, all of them.
+  static let discoveryFirstAnswers: Duration = .seconds(60)
+  /// How long a stream in step is silent before what it did not confirm is dropped.
+  static let discoveryConfirmation: Duration = .seconds(30)
+  /// The longest rest after a message; see `Discovery.rest`.
+  static let discoveryRestMost: Duration = .seconds(1)
+  /// Rejected resources of one message that are logged.
+  static let rejectedResourcesLogged = 20
+  /// How long it may take to take a request off our hands.
+  static let discoverySend: Duration = .seconds(30)
+  /// Type URLs that messages are counted by.
+  static let discoveryTypesCounted = 8
+  /// Rejected resources that are told by name.
+  static let rejectedResourcesShown = 100
+  /// How long a changed state waits for others before it is written to disk.
+  static let discoverySaveDelay: Duration = .seconds(1)
+  /// How often the time of the last contact is written to disk.
+  static let contactSaveInterval: Duration = .seconds(10)
+  /// Bytes of a kept state.
+  static let discoveryFileBytes = 512 * 1_024 * 1_024
   /// How often the certificate authority's files are looked at.
   static let authorityCheckInterval: Duration = .seconds(2)
   /// How often the namespaces of enrolled pods are checked for being gone.

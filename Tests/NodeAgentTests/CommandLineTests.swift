@@ -1,8 +1,148 @@
 import ArgumentParser
+import ControlAPI
 import MeshModel
 import Testing
 
 @testable import NodeAgent
+
+private func environment(
+  _ variables: [String: String], files: Set<String> = []
+) -> RunEnvironment {
+  RunEnvironment(variables: variables) { files.contains($0) }
+}
+
+private func settings(
+  _ words: [String], _ variables: [String: String] = [:], files: Set<String> = []
+) throws -> RunSettings {
+  let words = ["run", "--state-dir", "s"] + words
+  let run = try #require(try NodeAgentCommand.parseAsRoot(words) as? RunCommand)
+  return try run.settings(in: environment(variables, files: files))
+}
+
+@Suite struct `The control plane of a command line` {
+  private let flags = [
+    "--node", "a", "--xds-address", "istiod.istio-system.svc:15012", "--root-cert", "/r",
+    "--token-file", "/t", "--cluster-id", "c1", "--network", "n1",
+  ]
+
+  private func controlPlane(_ settings: RunSettings) throws -> ControlPlaneSettings {
+    guard case .controlPlane(let plane) = settings.source else {
+      throw NotThere()
+    }
+    return plane
+  }
+
+  private struct NotThere: Error {}
+
+  @Test func `comes from flags, and signs too unless another does`() throws {
+    let settings = try settings(flags)
+    let plane = try controlPlane(settings)
+    #expect(plane.channel.address == ControlAddress("istiod.istio-system.svc:15012"))
+    #expect(plane.channel.roots == .file("/r") && plane.channel.tokenFile == "/t")
+    #expect(plane.channel.clusterID == "c1" && settings.clusterID == "c1")
+    #expect(plane.network == "n1" && settings.configDirectory == nil)
+    #expect(settings.authority == .service(plane.channel))
+    let own = try NodeAgentTests.settings(flags + ["--ca-dir", "c"])
+    #expect(own.authority == .directory("c"))
+    let other = try NodeAgentTests.settings(flags + ["--ca-address", "[fd00::1]:1"])
+    guard case .service(let channel) = other.authority else { throw NotThere() }
+    #expect(channel.address == ControlAddress(host: "fd00::1", port: 1))
+  }
+
+  @Test func `comes from the environment that ztunnel's users know`() throws {
+    let token = "/var/run/secrets/tokens/istio-token"
+    let root = "/var/run/secrets/istio/root-cert.pem"
+    let settings = try settings(
+      [],
+      [
+        "NODE_NAME": "b", "XDS_ADDRESS": "https://istiod", "CLUSTER_ID": "c2", "NETWORK": "n2",
+        "CLUSTER_DOMAIN": "d", "TRUST_DOMAIN": "t", "SECRET_TTL": "1h", "POD_NAME": "p",
+        "POD_NAMESPACE": "ns", "INSTANCE_IP": "10.0.0.9", "ISTIO_META_X": "y",
+        "XDS_HEADER_TENANT": "blue", "ALT_XDS_HOSTNAME": "other",
+      ], files: [token, root])
+    let plane = try controlPlane(settings)
+    #expect(settings.node == "b" && settings.clusterID == "c2" && settings.clusterDomain == "d")
+    #expect(settings.trustDomain == "t" && settings.leafLifetime == .seconds(3_600))
+    #expect(plane.channel.address == ControlAddress(host: "istiod", port: 15_012))
+    #expect(plane.channel.roots == .file(root) && plane.channel.tokenFile == token)
+    #expect(plane.channel.headers == [.init("tenant", "blue")])
+    #expect(plane.channel.serverName == "other")
+    #expect(plane.podName == "p" && plane.podNamespace == "ns" && plane.address == "10.0.0.9")
+    #expect(plane.metadata == ["X": "y"] && plane.network == "n2")
+  }
+
+  @Test func `prefers flags to the environment`() throws {
+    let settings = try settings(
+      flags,
+      [
+        "NODE_NAME": "b", "XDS_ADDRESS": "x", "CLUSTER_ID": "c2", "NETWORK": "n2",
+        "AUTH_TOKEN": "secret", "XDS_ROOT_CA": "SYSTEM",
+      ])
+    let plane = try controlPlane(settings)
+    #expect(settings.node == "a" && settings.clusterID == "c1" && plane.network == "n1")
+    #expect(plane.channel.address.host == "istiod.istio-system.svc")
+    #expect(plane.channel.tokenFile == "/t" && plane.channel.roots == .file("/r"))
+    #expect(plane.channel.headers == [])
+  }
+
+  @Test func `takes roots and tokens as text, and the system's roots`() throws {
+    let pem = "-----BEGIN CERTIFICATE-----"
+    let words = ["--node", "a", "--xds-address", "x"]
+    let inline = try controlPlane(
+      settings(words, ["XDS_ROOT_CA": pem, "CA_ROOT_CA": "/c", "AUTH_TOKEN": "secret"]))
+    #expect(inline.channel.roots == .text(pem) && inline.channel.tokenFile == nil)
+    #expect(inline.channel.headers == [.init("authorization", "Bearer secret")])
+    let system = "/etc/ssl/certs/ca-certificates.crt"
+    let plane = try controlPlane(
+      settings(words, ["XDS_ROOT_CA": "SYSTEM", "CA_ROOT_CA": "/c"], files: [system]))
+    #expect(plane.channel.roots == .file(system))
+  }
+
+  @Test func `an empty XDS_ADDRESS is none`() throws {
+    #expect(
+      try settings(["--node", "a", "--config", "m"], ["XDS_ADDRESS": ""]).source == .manifests)
+  }
+
+  @Test(arguments: [
+    ([], "give --node, or set NODE_NAME"),
+    (["--node", "a"], "give --config with"),
+    (["--node", "a", "--xds-address", "x"], "give --root-cert, or set XDS_ROOT_CA"),
+    (["--node", "a", "--xds-address", "http://x", "--root-cert", "r"], "with TLS always"),
+    (["--node", "a", "--xds-address", "x:y", "--root-cert", "r"], "not \"x:y\""),
+    (
+      ["--node", "a", "--config", "m", "--ca-address", "x", "--ca-dir", "c"],
+      "only one can sign"
+    ),
+  ]) func `is refused with what to do`(words: [String], reason: String) throws {
+    let run = try RunCommand.parseOptions(words)
+    #expect {
+      _ = try run.settings(in: environment([:]))
+    } throws: {
+      "\($0)".contains(reason)
+    }
+  }
+}
+
+extension RunCommand {
+  /// The words alone, before they are checked against an environment.
+  fileprivate static func parseOptions(_ words: [String]) throws -> RunCommand {
+    var run = RunCommand()
+    var rest = words[...]
+    while let flag = rest.popFirst(), let value = rest.popFirst() {
+      switch flag {
+      case "--node": run.node = value
+      case "--config": run.configDirectory = value
+      case "--xds-address": run.xdsAddress = value
+      case "--root-cert": run.rootCert = value
+      case "--ca-address": run.caAddress = value
+      case "--ca-dir": run.caDirectory = value
+      default: Issue.record("no flag \(flag)")
+      }
+    }
+    run.stateDirectory = "s"
+    return run
+  }
+}
 
 @Suite struct `The command line` {
   @Test func `runs with the promised defaults`() throws {
@@ -10,12 +150,15 @@ import Testing
       try NodeAgentCommand.parseAsRoot([
         "run", "--node", "a", "--config", "m", "--state-dir", "s",
       ]) as? RunCommand)
-    #expect(run.trustDomain == "cluster.local")
-    #expect(run.clusterDomain == "cluster.local")
-    #expect(run.drain.duration == .seconds(25))
-    #expect(run.leafLifetime.duration == .seconds(86_400))
-    #expect(run.logFormat == .text)
-    #expect(run.caDirectory == nil && run.ztunnelPath == nil && run.metricsAddress == nil)
+    let settings = try run.settings(in: environment([:]))
+    #expect(settings.trustDomain == "cluster.local")
+    #expect(settings.clusterDomain == "cluster.local")
+    #expect(settings.clusterID == "Kubernetes")
+    #expect(settings.drain == .seconds(25))
+    #expect(settings.leafLifetime == .seconds(86_400))
+    #expect(settings.logFormat == .text)
+    #expect(settings.source == .manifests && settings.authority == .directory("s/ca"))
+    #expect(settings.ztunnelPath == nil && settings.metricsAddress == nil)
   }
 
   @Test func `takes every option of run`() throws {

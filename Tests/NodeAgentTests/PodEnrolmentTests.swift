@@ -258,16 +258,19 @@ private let toEnrolled: [PodEnrolment.Event] = [
 
   @Test func `run eight at a time, each pod once`() {
     var queue = ProvingQueue()
-    for number in 0..<20 { queue.add("\(number % 10)") }
+    for number in 0..<20 { queue.add("\(number % 10)", at: seconds(Int64(number))) }
     var started: [String] = []
-    while let uid = queue.next() { started.append(uid) }
+    while let next = queue.next() {
+      started.append(next.uid)
+      #expect(next.askedAt == seconds(Int64(next.uid) ?? -1), "asked for first, not last")
+    }
     #expect(started == (0..<8).map(String.init))
-    queue.add("0")
+    queue.add("0", at: seconds(20))
     queue.finished("1")
-    #expect(queue.next() == "8")
+    #expect(queue.next()?.uid == "8")
     queue.finished("0")
-    #expect(queue.next() == "9")
+    #expect(queue.next()?.uid == "9")
     queue.finished("9")
-    #expect(queue.next() == "0")
+    #expect(queue.next()?.uid == "0")
   }
 }

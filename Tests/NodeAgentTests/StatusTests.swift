@@ -4,6 +4,8 @@ import Testing
 
 @testable import NodeAgent
 
+private let start = WallTime(secondsSinceEpoch: 0)
+
 private func report() -> StatusReport {
   var report = StatusReport(
     node: NodeStatus(
@@ -128,7 +130,8 @@ private func pod(_ name: String, state: String, reason: String? = nil) -> PodSta
     #expect(
       healthProblems(
         ztunnel: report.ztunnel, model: report.model,
-        pods: [pod("web", state: "enrolled"), outside], certificates: [], authority: nil
+        pods: [pod("web", state: "enrolled"), outside], certificates: [], authority: nil,
+        now: WallTime(secondsSinceEpoch: 0)
       ).isEmpty)
   }
 
@@ -138,7 +141,7 @@ private func pod(_ name: String, state: String, reason: String? = nil) -> PodSta
     let problems = healthProblems(
       ztunnel: report.ztunnel, model: report.model,
       pods: [pod("web", state: "proving"), pod("old", state: "releasing")],
-      certificates: [], authority: nil)
+      certificates: [], authority: nil, now: start)
     #expect(
       problems == [
         "generation 3 is not enforced yet", "pod shop/web is proving, not enrolled yet",
@@ -152,7 +155,7 @@ private func pod(_ name: String, state: String, reason: String? = nil) -> PodSta
     report.model.rejection = "generation 3: no"
     let problems = healthProblems(
       ztunnel: report.ztunnel, model: report.model, pods: report.pods, certificates: [],
-      authority: "expired")
+      authority: "expired", now: start)
     #expect(problems.count == 5)
     #expect(problems.last == "pod shop/api-long-name is closed: the IPv4 canary failed")
   }

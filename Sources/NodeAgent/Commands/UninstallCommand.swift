@@ -38,7 +38,7 @@ struct UninstallCommand: AsyncParsableCommand {
     var left = try await endZTunnel()
     left += uninstallRedirection(node: node)
     if lock != nil {
-      for name in ["agent.sock", "admin.sock", "certificates"] {
+      for name in RunSettings.filesKept {
         try File.remove("\(state.path)/\(name)")
       }
     }

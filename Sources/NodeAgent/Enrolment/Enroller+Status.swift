@@ -5,9 +5,14 @@ import MeshModel
 import Redirect
 
 extension Enroller {
-  /// The identities that ztunnel may ask certificates for.
-  var identities: Set<SPIFFEID> {
-    Set(entries.values.lazy.filter(\.enrolment.mayHoldIdentity).map(\.pod.identity))
+  /// The identities that ztunnel may ask certificates for, and those it needs now.
+  var demand: CertificateDemand {
+    var demand = CertificateDemand()
+    for entry in entries.values where entry.enrolment.mayHoldIdentity {
+      demand.identities.insert(entry.pod.identity)
+      if case .enrolled = entry.enrolment.state { demand.serving.insert(entry.pod.identity) }
+    }
+    return demand
   }
 
   /// Pods by the name of their state, for metrics.

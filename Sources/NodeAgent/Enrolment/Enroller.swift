@@ -49,6 +49,8 @@ actor Enroller {
   private var adopted: [String: AdoptedPod] = [:]
   var proving = ProvingQueue()
   var canaries = CanaryReports()
+  var dns = DNSSockets()
+  let processes = ProcessRounds()
   private(set) var canariesPassed: UInt64 = 0
   private(set) var canaryFailures: UInt64 = 0
 
@@ -62,6 +64,11 @@ actor Enroller {
     self.ztunnelCgroup = String(ztunnelCgroup.path.dropFirst(root.count))
     nodeNamespaceInode = try NetworkNamespace.current().inode()
     try redirection.allowAgentCgroup(ztunnelCgroup.id)
+    // Of an earlier node agent that was given another: its ztunnel is gone.
+    for id in try redirection.agentCgroups() where id != ztunnelCgroup.id {
+      logger.info("forgetting a cgroup of ztunnel's", metadata: ["id": "\(id)"])
+      try redirection.forgetAgentCgroup(id)
+    }
     for pod in try redirection.adopt() { adopted[pod.uid] = pod }
     self.redirection = redirection
   }
@@ -175,6 +182,7 @@ actor Enroller {
   func tunnelLost() {
     isTunnelConnected = false
     servedBefore = []
+    dns = DNSSockets()
     for uid in entries.keys.sorted() { handle(.tunnelLost, of: uid) }
   }
 

@@ -3,23 +3,23 @@ import MeshModel
 import Redirect
 
 /// Which pods wait for a proof and how many are being proven, bounded.
-struct ProvingQueue: Hashable {
-  private var waiting: [String] = []
+struct ProvingQueue {
+  private var waiting: [(uid: String, askedAt: Instant)] = []
   private(set) var running: Set<String> = []
 
   /// Asks for a proof; a pod that waits already waits once.
-  mutating func add(_ uid: String) {
-    if !waiting.contains(uid) { waiting.append(uid) }
+  mutating func add(_ uid: String, at now: Instant) {
+    if !waiting.contains(where: { $0.uid == uid }) { waiting.append((uid, now)) }
   }
 
   /// The next pod to prove now, if any may start.
-  mutating func next() -> String? {
+  mutating func next() -> (uid: String, askedAt: Instant)? {
     guard running.count < Limit.canariesAtOnce,
-      let index = waiting.firstIndex(where: { !running.contains($0) })
+      let index = waiting.firstIndex(where: { !running.contains($0.uid) })
     else { return nil }
-    let uid = waiting.remove(at: index)
-    running.insert(uid)
-    return uid
+    let next = waiting.remove(at: index)
+    running.insert(next.uid)
+    return next
   }
 
   mutating func finished(_ uid: String) { running.remove(uid) }
@@ -75,24 +75,25 @@ enum CanaryResult: Hashable, Sendable {
 
 extension Enroller {
   func startProof(of uid: String) {
-    proving.add(uid)
+    proving.add(uid, at: MonotonicClock.now())
     startProofs()
   }
 
   private func startProofs() {
-    while let uid = proving.next() {
+    while let (uid, askedAt) = proving.next() {
       guard let entry = entries[uid], let namespace = entry.namespace, entry.isRedirectedByUs else {
         proving.finished(uid)
         continue
       }
-      Task { await prove(uid, entry.epoch, entry.pod, namespace) }
+      Task { await prove(uid, entry.epoch, entry.pod, namespace, askedAt) }
     }
   }
 
   private func prove(
-    _ uid: String, _ epoch: UInt64, _ pod: DesiredPod, _ namespace: PodNamespace
+    _ uid: String, _ epoch: UInt64, _ pod: DesiredPod, _ namespace: PodNamespace,
+    _ askedAt: Instant
   ) async {
-    let observation = await observe(uid, pod, namespace)
+    let observation = await observe(uid, pod, namespace, askedAt)
     proving.finished(uid)
     if entries[uid]?.epoch == epoch, entries[uid]?.namespace === namespace {
       let before = entries[uid]?.proof
@@ -105,6 +106,7 @@ extension Enroller {
         namespaceInode: namespace.inode, namespaceCookie: namespace.cookie,
         cgroups: Array(Set(observation.processes.map(\.cgroup))).sorted(),
         addresses: pod.addresses, failures: (before?.failures ?? 0) + (isProven ? 0 : 1))
+      followDNS(observation.event, of: uid)
       handle(observation.event, of: uid)
     }
     startProofs()
@@ -131,15 +133,16 @@ extension Enroller {
 
   /// Looks at everything a proof asks for, cheapest first, and stops at the first contradiction.
   private func observe(
-    _ uid: String, _ pod: DesiredPod, _ namespace: PodNamespace
+    _ uid: String, _ pod: DesiredPod, _ namespace: PodNamespace, _ askedAt: Instant
   ) async -> Observation {
     var observation = Observation()
     let inode = namespace.inode
     let agent = link.peerProcessID
     do {
-      observation.processes = try await onOwnThread("processes") {
-        Result { try PodProcesses(in: [inode], except: agent)[inode] }
-      }.get()
+      let namespaces = Set(entries.values.compactMap { $0.namespace?.inode })
+      observation.processes =
+        try await processes.look(in: namespaces.union([inode]), except: agent, since: askedAt)[
+          inode]
       let evidence = try redirection.evidence(
         for: redirection(for: pod), namespace: namespace.namespace)
       var inputs = proofInputs(of: uid, pod, namespace)

@@ -24,6 +24,11 @@ struct IssuedChains: Equatable {
     return certificates.count < before
   }
 
+  /// Intermediates and roots, each once.
+  var authorities: [[UInt8]] {
+    Array(Set(certificates.values.flatMap { $0.chain.dropFirst() + $0.roots }))
+  }
+
   /// Every chain with the roots of now.
   func trusting(_ roots: [[UInt8]]) -> [AgentMessage] {
     ordered.map {

@@ -5,7 +5,7 @@ struct NodeMetrics: Equatable, Sendable {
   var podsByState: [String: Int] = [:]
   var generation: UInt64 = 0
   var enforcedGeneration: UInt64 = 0
-  /// From reading the manifests to ztunnel enforcing them.
+  /// From receiving a generation to ztunnel enforcing it.
   var enforcement = NodeMetrics.noEnforcement
   var ztunnelRestarts: UInt64 = 0
   var isZTunnelConnected = false
@@ -14,10 +14,19 @@ struct NodeMetrics: Equatable, Sendable {
   var refusals: UInt64 = 0
   var certificatesIssued: UInt64 = 0
   var certificatesRefused: UInt64 = 0
+  /// Requests that wait for an answer of the authority.
+  var certificatesWaiting = 0
+  /// Identities whose last request failed.
+  var certificatesFailing = 0
+  /// Nil while the mesh comes from manifests.
+  var discovery: DiscoveryMetrics?
   var manifestErrors: Int = 0
   var labelSetOverflows: UInt64 = 0
   var residentBytes: UInt64?
   var openDescriptors: UInt32?
+  /// Tunnel connections that revocations refused or cut, those of peers and our own.
+  var revokedInbound: UInt64 = 0
+  var revokedOutbound: UInt64 = 0
 
   static let noEnforcement = Histogram(
     bounds: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])
@@ -33,13 +42,13 @@ struct NodeMetrics: Equatable, Sendable {
       text.sample(
         "skein_pods", [PrometheusText.Label("state", state)], UInt64(podsByState[state] ?? 0))
     }
-    gauge("skein_model_generation", "The last good generation of the manifests", generation)
+    gauge("skein_model_generation", "The last good generation of the mesh", generation)
     gauge(
       "skein_model_enforced_generation", "The generation ztunnel enforces", enforcedGeneration)
     gauge("skein_manifest_errors", "Errors in the manifests on disk", UInt64(manifestErrors))
     text.family(
       "skein_enforcement_seconds", .histogram,
-      "Time from reading changed manifests to ztunnel enforcing them (unstable).")
+      "Time from receiving a generation of the mesh to ztunnel enforcing it (unstable).")
     text.histogram("skein_enforcement_seconds", enforcement)
     gauge("skein_ztunnel_connected", "Whether ztunnel is connected", isZTunnelConnected ? 1 : 0)
     counter("skein_ztunnel_restarts_total", "Restarts of ztunnel", ztunnelRestarts)
@@ -48,9 +57,23 @@ struct NodeMetrics: Equatable, Sendable {
     counter("skein_refusals_total", "Connections refused", refusals)
     counter("skein_certificates_issued_total", "Certificates signed", certificatesIssued)
     counter("skein_certificates_refused_total", "Signing requests refused", certificatesRefused)
+    gauge(
+      "skein_certificate_requests_pending", "Signing requests without an answer",
+      UInt64(certificatesWaiting))
+    gauge(
+      "skein_certificate_requests_failing", "Identities whose last signing request failed",
+      UInt64(certificatesFailing))
+    discovery?.write(to: &text)
     counter(
       "skein_metric_label_set_overflows_total",
       "Samples summed because there are too many label sets", labelSetOverflows)
+    text.family(
+      "istio_crl_policy_rejections_total", .counter,
+      "Tunnel connections refused or cut by revocation lists (unstable).")
+    for (reporter, count) in [("destination", revokedInbound), ("source", revokedOutbound)] {
+      text.sample(
+        "istio_crl_policy_rejections_total", [PrometheusText.Label("reporter", reporter)], count)
+    }
     if let residentBytes {
       gauge("skein_ztunnel_resident_bytes", "Memory of ztunnel", residentBytes)
     }

@@ -13,7 +13,9 @@ extension Node {
     async let tunnels = isWhole || section == .tunnels ? inspector.ask(.tunnels) : nil
     let pods = await enroller.status()
     let titles = await enroller.titles
-    let model = await model.status
+    var model = await model.status
+    await manifests.complete(&model)
+    let controlPlane = await discovery?.status
     let ztunnel = await ztunnelStatus(summary: summary)
     var certificates: [CertificateStatus] = []
     if case .certificates(let records)? = await certificateRecords {
@@ -21,10 +23,14 @@ extension Node {
     }
     let problems = healthProblems(
       ztunnel: ztunnel, model: model, pods: pods, certificates: certificates,
-      authority: await issuer.problem)
+      authority: await issuer.problem, controlPlane: controlPlane, trust: await trust.problems,
+      now: WallClock.now())
     var report = StatusReport(
       node: nodeStatus(problems: problems), redirect: await redirectStatus(), ztunnel: ztunnel,
       model: model)
+    report.controlPlane = controlPlane
+    report.signing = await signingStatus(certificates)
+    report.trust = await trust.status
     report.pods = pods
     report.certificates = certificates
     if case .connections(let records)? = await connections {
@@ -47,8 +53,22 @@ extension Node {
       name: settings.node, version: skeinVersion, trustDomain: settings.trustDomain,
       clusterDomain: settings.clusterDomain, processID: CurrentProcess.id,
       startedAt: startedAt.timestamp, uptimeSeconds: max(uptime, 0),
-      configDirectory: settings.configDirectory, stateDirectory: settings.stateDirectory,
+      configDirectory: settings.configDirectory ?? "", stateDirectory: settings.stateDirectory,
       isDraining: isDraining, isHealthy: problems.isEmpty, problems: problems)
+  }
+
+  private func signingStatus(_ certificates: [CertificateStatus]) async -> SigningStatus {
+    let retries = Dictionary(
+      certificates.map { ($0.identity, $0.renewal) }, uniquingKeysWith: { first, _ in first })
+    let failures = await issuer.failures.map { identity, failure in
+      SigningFailureStatus(
+        identity: identity.description, reason: failure.reason, at: failure.at.timestamp,
+        times: failure.times, nextTryAt: retries[identity.description])
+    }
+    return SigningStatus(
+      authority: issuer.authority, waiting: await issuer.waitingCount,
+      underWay: await issuer.underWayCount, issued: await issuer.issued,
+      refused: await issuer.refused, failures: failures.sorted { $0.identity < $1.identity })
   }
 
   private func redirectStatus() async -> RedirectStatus {
@@ -83,8 +103,12 @@ extension Node {
   func metricsText() async -> String {
     async let samples = inspector.ask(.metrics)
     async let summary = inspector.ask(.summary)
-    let model = await model.status
+    var model = await model.status
+    await manifests.complete(&model)
     var metrics = NodeMetrics()
+    metrics.discovery = await discovery?.metrics
+    metrics.certificatesWaiting = await issuer.waitingCount + issuer.underWayCount
+    metrics.certificatesFailing = await issuer.failures.count
     metrics.podsByState = await enroller.countsByState
     metrics.generation = model.generation
     metrics.enforcedGeneration = model.enforcedGeneration
@@ -101,6 +125,8 @@ extension Node {
     if case .summary(let summary)? = await summary {
       metrics.residentBytes = summary.residentBytes
       metrics.openDescriptors = summary.openDescriptors
+      metrics.revokedInbound = summary.revokedInbound
+      metrics.revokedOutbound = summary.revokedOutbound
     }
     var text = PrometheusText()
     metrics.write(to: &text, version: skeinVersion)

@@ -7,15 +7,23 @@ import Redirect
 extension Node {
   /// Handles what ztunnel says, one message after the other, until the link stops.
   func followZTunnel() async {
+    // Whose socket it is, as the kernel says; the process may be of another pid namespace.
+    var processID: Int32 = 0
     for await event in link.events {
       switch event {
-      case .connected: greet()
-      case .received(let message, let descriptors): await handle(message, descriptors)
+      case .connected(let peer):
+        processID = peer
+        greet()
+        await trust.tunnelConnected()
+      case .received(let message, let descriptors):
+        await handle(message, descriptors, from: processID)
       case .disconnected(let reason):
         logger.warning("ztunnel is not connected", metadata: ["reason": "\(reason)"])
         link.setPeer(processID: nil)
         await model.tunnelLost()
+        await trust.tunnelLost()
         await inspector.tunnelLost()
+        await issuer.tunnelLost()
         await enroller.tunnelLost()
       }
       link.handled()
@@ -31,14 +39,17 @@ extension Node {
           reservedPorts: RedirectConstants.reservedPorts)))
   }
 
-  private func handle(_ message: TunnelMessage, _ descriptors: [SharedDescriptor]) async {
+  private func handle(
+    _ message: TunnelMessage, _ descriptors: [SharedDescriptor], from processID: Int32
+  ) async {
     switch message {
-    case .hello(let hello): await handle(hello)
+    case .hello(let hello): await handle(hello, from: processID)
     case .podListening(let uid): await enroller.podListening(uid, descriptors)
+    case .dnsListening(let uid): await enroller.dnsListening(uid, descriptors)
     case .podFailed(let uid, let reason): await enroller.podFailed(uid, reason: reason)
     case .podRemoved(let uid): await enroller.podRemoved(uid)
     case .signingRequest(let request):
-      link.send(await issuer.answer(request, identities: await enroller.identities))
+      await issuer.request(request, demand: await enroller.demand)
     case .modelApplied(let generation):
       await model.applied(generation, at: MonotonicClock.now())
     case .modelRejected(let generation, let reason):
@@ -50,13 +61,15 @@ extension Node {
     case .connectionClosed(let record): await records.closed(record, index: await model.index)
     case .refused(let refusal): await records.refused(refusal)
     case .inspection(let request, let inspection): await inspector.answer(request, inspection)
+    case .trustApplied(let number): await trust.applied(number)
+    case .trustRejected(let number, let reason): await trust.rejected(number, reason: reason)
     case .drained(let cut):
       logger.info("ztunnel drained", metadata: ["cut": "\(cut)"])
       drainState.finish()
     }
   }
 
-  private func handle(_ hello: Hello) async {
+  private func handle(_ hello: Hello, from processID: Int32) async {
     guard hello.version == ProtocolVersion.current else {
       logger.error(
         "ztunnel speaks another version",
@@ -67,12 +80,12 @@ extension Node {
     }
     logger.info(
       "ztunnel connected",
-      metadata: ["process": "\(hello.processID)", "pods": "\(hello.pods.count)"])
-    link.setPeer(processID: hello.processID)
-    await supervisor.helloReceived(from: hello.processID)
+      metadata: ["process": "\(processID)", "pods": "\(hello.pods.count)"])
+    link.setPeer(processID: processID)
+    await supervisor.helloReceived(from: processID)
     await inspector.tunnelConnected()
     await model.tunnelConnected(holding: hello.generation)
-    for message in await issuer.greeting(holding: hello.identities) { link.send(message) }
+    await issuer.tunnelConnected(holding: hello.identities)
     await enroller.tunnelConnected(hello)
   }
 }

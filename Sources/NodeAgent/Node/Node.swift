@@ -11,25 +11,29 @@ import ServiceLifecycle
 /// The owners of a running node's state, and the tasks that bring them together.
 final class Node: ServiceLifecycle.Service {
   let settings: RunSettings
+  let manifests: ManifestKeeper
+  /// Nil while the mesh comes from manifests.
+  let discovery: Discovery?
   let model: ModelKeeper
   let supervisor: Supervisor
   let link: ZTunnelLink
   let inspector: Inspector
   let enroller: Enroller
   let issuer: CertificateIssuer
+  let trust: TrustKeeper
   let records: RecordKeeper
   let addresses: AddressWatch
   let attachment: EgressHook
   let startedAt: WallTime
   let drainState = DrainState()
+  /// Says that pods may have to be brought in or let go; several at once count as one.
+  private let changes: AsyncStream<Void>
+  private let somethingChanged: AsyncStream<Void>.Continuation
   let logger = Logger(label: "node")
 
-  init(_ settings: RunSettings, writer: LogWriter) throws {
+  init(_ settings: RunSettings, writer: LogWriter) async throws {
     self.settings = settings
     startedAt = WallClock.now()
-    issuer = try CertificateIssuer(
-      directory: settings.caDirectory, trustDomain: settings.trustDomain,
-      lifetime: settings.leafLifetime, file: settings.chainsFile)
     records = RecordKeeper(writer: writer, format: settings.logFormat)
     let redirection = try Redirection(node: settings.node)
     attachment = redirection.attachment
@@ -42,13 +46,51 @@ final class Node: ServiceLifecycle.Service {
     link = try ZTunnelLink(path: settings.agentSocket) { processID in
       Node.isInside(cgroup, processID)
     }
-    model = ModelKeeper(
+    manifests = ManifestKeeper(
       options: CompilerOptions(
-        clusterDomain: settings.clusterDomain, trustDomain: settings.trustDomain),
-      link: link)
+        clusterDomain: settings.clusterDomain, trustDomain: settings.trustDomain,
+        clusterID: settings.clusterID))
+    model = ModelKeeper(link: link)
+    (changes, somethingChanged) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    discovery = Node.discovery(settings, model, somethingChanged)
+    issuer = try await Node.issuer(settings, link)
+    trust = await Node.trust(settings, issuer, link)
     inspector = Inspector(link: link)
     enroller = try Enroller(
       redirection: redirection, link: link, addresses: addresses, ztunnelCgroup: cgroup)
+  }
+
+  private static func issuer(
+    _ settings: RunSettings, _ link: ZTunnelLink
+  ) async throws -> CertificateIssuer {
+    let signer: any CertificateSigner
+    var roots: [[UInt8]]?
+    switch settings.authority {
+    case .directory(let path):
+      let authority = try LocalAuthority(directory: path, trustDomain: settings.trustDomain)
+      roots = await authority.roots
+      signer = authority
+    case .service(let channel): signer = RemoteAuthority(channel)
+    }
+    return CertificateIssuer(
+      signer: signer, roots: roots, lifetime: settings.leafLifetime, file: settings.chainsFile
+    ) { link.send($0) }
+  }
+
+  private static func trust(
+    _ settings: RunSettings, _ issuer: CertificateIssuer, _ link: ZTunnelLink
+  ) async -> TrustKeeper {
+    TrustKeeper(
+      settings.trust, file: settings.trustFile, authorities: await issuer.authorities
+    ) { link.send($0) }
+  }
+
+  private static func discovery(
+    _ settings: RunSettings, _ model: ModelKeeper, _ changes: AsyncStream<Void>.Continuation
+  ) -> Discovery? {
+    guard case .controlPlane(let controlPlane) = settings.source else { return nil }
+    return Discovery(controlPlane, settings, model: model) { changes.yield() }
   }
 
   private static func ztunnelPath(_ settings: RunSettings) throws -> String {
@@ -74,12 +116,15 @@ final class Node: ServiceLifecycle.Service {
         "attachment": "\(attachment.rawValue)",
       ])
     try await withThrowingTaskGroup { group in
-      group.addTask { try await self.watchManifests() }
+      group.addTask { await self.watchManifests() }
+      group.addTask { await self.placePods() }
+      if let discovery = self.discovery { group.addTask { await discovery.run() } }
       group.addTask { await self.followZTunnel() }
       group.addTask { await self.followAddresses() }
+      group.addTask { await self.trust.watch { await self.issuer.authorities } }
       group.addTask { try await self.repeatedly(every: Limit.namespaceCheckInterval, self.tick) }
       group.addTask {
-        try await self.repeatedly(every: Limit.authorityCheckInterval, self.reloadAuthority)
+        try await self.repeatedly(every: Limit.authorityCheckInterval, self.lookAtCertificates)
       }
       do {
         try await gracefulShutdown()
@@ -95,8 +140,13 @@ final class Node: ServiceLifecycle.Service {
 
   // MARK: Tasks
 
-  private func watchManifests() async throws {
-    let directory = ManifestDirectory(path: settings.configDirectory)
+  private func watchManifests() async {
+    guard let path = settings.configDirectory else {
+      await manifests.placeNothing()
+      somethingChanged.yield()
+      return await startZTunnel()
+    }
+    let directory = ManifestDirectory(path: path)
     do {
       try await directory.watch { snapshot in
         await self.take(snapshot)
@@ -110,23 +160,40 @@ final class Node: ServiceLifecycle.Service {
   private func take(_ snapshot: ManifestSnapshot) async {
     if isDraining { return }
     let readAt = MonotonicClock.now()
-    switch await model.take(snapshot, readAt: readAt) {
-    case .changed(let generation, let placements):
-      logger.info(
-        "new generation",
-        metadata: [
-          "generation": "\(generation)", "pods": "\(placements.count)",
-          "files": "\(snapshot.files.count)",
-        ])
-      await enroller.reconcile(placements, node: settings.node)
-    case .unchanged: break
+    switch await manifests.take(snapshot) {
+    case .good(let compilation):
+      if settings.source == .manifests,
+        let generation = await model.replace(with: compilation.model, receivedAt: readAt)
+      {
+        logger.info(
+          "new generation",
+          metadata: [
+            "generation": "\(generation)", "pods": "\(compilation.pods.count)",
+            "files": "\(snapshot.files.count)",
+          ])
+      }
+      somethingChanged.yield()
     case .refused(let diagnostics):
       let errors = diagnostics.filter { $0.severity == .error }
       for diagnostic in errors.prefix(Limit.diagnosticsShown) {
         logger.error("manifest refused", metadata: ["diagnostic": "\(diagnostic)"])
       }
     }
-    if await supervisor.state == .stopped { await supervisor.start() }
+    await startZTunnel()
+  }
+
+  private func startZTunnel() async {
+    if !isDraining, await supervisor.state == .stopped { await supervisor.start() }
+  }
+
+  /// Brings the pods to what the manifests want, once there is a mesh to enforce.
+  private func placePods() async {
+    for await _ in changes {
+      guard !isDraining, await model.hasModel, let placements = await manifests.placements else {
+        continue
+      }
+      await enroller.reconcile(placements, node: settings.node)
+    }
   }
 
   private func followAddresses() async {
@@ -138,10 +205,8 @@ final class Node: ServiceLifecycle.Service {
 
   private func tick() async { await enroller.tick() }
 
-  private func reloadAuthority() async {
-    for message in await issuer.reload(identities: await enroller.identities) {
-      link.send(message)
-    }
+  private func lookAtCertificates() async {
+    await issuer.tick(demand: await enroller.demand)
   }
 
   private func repeatedly(every interval: Duration, _ work: () async -> Void) async throws {
@@ -172,11 +237,14 @@ final class Node: ServiceLifecycle.Service {
     for line in left + uninstallRedirection(node: settings.node) {
       logger.error("left behind", metadata: ["what": "\(line)"])
     }
+    await discovery?.save()
+    somethingChanged.finish()
     addresses.stop()
     link.stop()
     do throws(LinuxError) {
       try await issuer.forgetFile()
       try File.remove(settings.agentSocket)
+      try File.remove(settings.cgroupFile)
     } catch {
       logger.error("left behind", metadata: ["what": "\(error)"])
     }

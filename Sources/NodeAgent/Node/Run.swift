@@ -34,12 +34,12 @@ extension RunError: CustomStringConvertible {
 /// Runs the node agent until a signal ends it.
 func runNode(_ settings: RunSettings) async throws {
   guard CurrentProcess.isRoot else { throw RunError.notRoot }
-  guard Directory.exists(settings.configDirectory) else {
-    throw RunError.noConfigDirectory(settings.configDirectory)
+  if let directory = settings.configDirectory, !Directory.exists(directory) {
+    throw RunError.noConfigDirectory(directory)
   }
   let lock = try await claimStateDirectory(settings)
-  if Directory.exists(settings.caDirectory) {
-    try requireUnshared(settings.caDirectory, owner: 0)
+  if case .directory(let path) = settings.authority, Directory.exists(path) {
+    try requireUnshared(path, owner: 0)
   }
   try CurrentProcess.ignoreBrokenPipe()
   _ = try CurrentProcess.raiseDescriptorLimit()
@@ -59,7 +59,8 @@ func runNode(_ settings: RunSettings) async throws {
 
 private func serve(_ settings: RunSettings, _ writer: LogWriter) async throws {
   let logger = Logger(label: "node")
-  let node = try Node(settings, writer: writer)
+  try await retireZTunnel(of: settings)
+  let node = try await Node(settings, writer: writer)
   // They end in the opposite order: status is there to the last.
   var services: [any ServiceLifecycle.Service] = [
     AdminServer.application(path: settings.adminSocket, node: node, logger: logger)

@@ -1,13 +1,21 @@
+import ControlAPI
 import MeshModel
+import XDS
 
-/// All that `run` was told.
+/// All that `run` was told, by its command line and by its environment.
 struct RunSettings: Sendable, Equatable {
   var node: String
-  var configDirectory: String
+  /// Nil only when the mesh comes from a control plane: then no pods are placed here.
+  var configDirectory: String?
   var stateDirectory: String
-  var caDirectory: String
+  var source: MeshSource
+  var authority: AuthoritySource
   var trustDomain: String
+  /// Revocations, and the roots of other trust domains.
+  var trust = TrustSettings()
   var clusterDomain: String
+  /// The first part of every workload's uid.
+  var clusterID: String
   var logFormat: LogFormat
   var metricsAddress: SocketAddress?
   var probeCgroup: String?
@@ -22,5 +30,60 @@ struct RunSettings: Sendable, Equatable {
   var adminSocket: String { AdminServer.path(stateDirectory: stateDirectory) }
   /// The certificates in use, without keys.
   var chainsFile: String { "\(stateDirectory)/certificates" }
+  /// The last good revocations and bundles.
+  var trustFile: String { "\(stateDirectory)/trust" }
+  /// The last good state of a control plane.
+  var discoveryFile: String { "\(stateDirectory)/discovery" }
+  /// When the control plane was last heard.
+  var contactFile: String { "\(stateDirectory)/discovery-contact" }
+  /// The cgroup ztunnel ran in last, when it was given.
+  var cgroupFile: String { "\(stateDirectory)/ztunnel-cgroup" }
   var lockFile: String { "\(stateDirectory)/lock" }
+
+  /// Everything `uninstall` takes out of a state directory, beside the lock.
+  static let filesKept = [
+    "agent.sock", "admin.sock", "certificates", "discovery", "discovery-contact", "trust",
+    "ztunnel-cgroup",
+  ]
+}
+
+/// Where the mesh comes from.
+enum MeshSource: Sendable, Equatable {
+  /// The manifests in `configDirectory` are the whole mesh.
+  case manifests
+  /// A control plane says what the mesh is; manifests only say which pods are here.
+  case controlPlane(ControlPlaneSettings)
+}
+
+/// Who signs certificates.
+enum AuthoritySource: Sendable, Equatable {
+  case directory(String)
+  case service(ChannelSettings)
+}
+
+/// How this node presents itself to a control plane.
+struct ControlPlaneSettings: Sendable, Equatable {
+  var channel: ChannelSettings
+  /// The node agent's own pod; stand-ins when it runs in none.
+  var podName: String
+  var podNamespace: String
+  var serviceAccount: String
+  /// Of that pod; istiod asks for one, and it stands for none as in ztunnel.
+  var address: String
+  var network: String
+  /// ISTIO_META_*, without the prefix.
+  var metadata: [String: String]
+
+  /// The version of Istio whose protocol this follows.
+  private var istioVersion: String { metadata["ISTIO_VERSION"] ?? "1.30.0" }
+}
+
+extension ControlPlaneSettings {
+  /// What the control plane is told of this node.
+  func node(of run: RunSettings) -> NodeDescription {
+    NodeDescription(
+      address: address, podName: podName, namespace: podNamespace, nodeName: run.node,
+      serviceAccount: serviceAccount, clusterID: run.clusterID, network: network,
+      clusterDomain: run.clusterDomain, version: istioVersion, extraMetadata: metadata)
+  }
 }

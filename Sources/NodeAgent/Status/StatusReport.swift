@@ -4,6 +4,10 @@ struct StatusReport: Codable, Equatable, Sendable {
   var redirect: RedirectStatus
   var ztunnel: ZTunnelStatus
   var model: ModelStatus
+  /// Absent while the mesh comes from manifests.
+  var controlPlane: ControlPlaneStatus?
+  var signing = SigningStatus()
+  var trust = TrustStatus()
   var pods: [PodStatus] = []
   var certificates: [CertificateStatus] = []
   var connections: [ConnectionStatus] = []
@@ -20,6 +24,7 @@ struct NodeStatus: Codable, Equatable, Sendable {
   var processID: Int32
   var startedAt: String
   var uptimeSeconds: Double
+  /// Empty when no pods are placed by manifests.
   var configDirectory: String
   var stateDirectory: String
   var isDraining: Bool
@@ -58,11 +63,11 @@ struct ZTunnelStatus: Codable, Equatable, Sendable {
 }
 
 struct ModelStatus: Codable, Equatable, Sendable {
-  /// The last good generation made from the manifests.
+  /// The last good generation, of manifests or of a control plane.
   var generation: UInt64
   /// The generation ztunnel enforces.
   var enforcedGeneration: UInt64
-  /// From reading the manifests to ztunnel enforcing them.
+  /// From reading it, off disk or off the control plane's stream, to ztunnel enforcing it.
   var timeToEnforceMilliseconds: Double?
   var changedAt: String?
   var workloads: Int
@@ -77,6 +82,55 @@ struct ModelStatus: Codable, Equatable, Sendable {
   var diagnostics: [DiagnosticStatus]
   /// Why ztunnel did not take the last generation.
   var rejection: String?
+}
+
+/// The stream that the mesh comes from.
+struct ControlPlaneStatus: Codable, Equatable, Sendable {
+  var address: String
+  /// `connected`, `connecting` or `waiting`.
+  var connection: String
+  /// Since when it is so.
+  var since: String
+  /// When the next attempt comes, while it waits.
+  var nextTryAt: String?
+  var lastContactAt: String?
+  /// True while the control plane has not confirmed what is served.
+  var isStale: Bool
+  var staleSince: String?
+  /// True when what is served was read from disk and never confirmed since.
+  var isRestored: Bool
+  /// Why the last stream ended, or what else went wrong.
+  var lastError: String?
+  var messages: UInt64
+  var rejectedCount: Int
+  /// Resources not taken; the last good version of each stays in force.
+  var rejected: [RejectedResourceStatus]
+}
+
+struct RejectedResourceStatus: Codable, Equatable, Sendable {
+  var type: String
+  var name: String
+  var reason: String
+}
+
+/// The way from ztunnel's requests to certificates.
+struct SigningStatus: Codable, Equatable, Sendable {
+  /// The directory or the address of who signs.
+  var authority = ""
+  var waiting = 0
+  var underWay = 0
+  var issued: UInt64 = 0
+  var refused: UInt64 = 0
+  var failures: [SigningFailureStatus] = []
+}
+
+struct SigningFailureStatus: Codable, Equatable, Sendable {
+  var identity: String
+  var reason: String
+  var at: String
+  /// Failures in a row.
+  var times: UInt64
+  var nextTryAt: String?
 }
 
 struct DiagnosticStatus: Codable, Equatable, Sendable {

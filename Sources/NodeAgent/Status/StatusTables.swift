@@ -1,6 +1,8 @@
 /// The parts of a status report that can be asked for alone.
 enum StatusSection: String, CaseIterable, Sendable {
-  case node, redirect, ztunnel, model, pods, certificates, connections, tunnels, refusals
+  case node, redirect, ztunnel, model
+  case controlPlane = "control-plane"
+  case pods, certificates, signing, trust, connections, tunnels, refusals
 }
 
 extension StatusReport {
@@ -18,8 +20,11 @@ extension StatusReport {
     case .redirect: Pairs(redirectPairs).rendered(colours: colours)
     case .ztunnel: Pairs(ztunnelPairs).rendered(colours: colours)
     case .model: Pairs(modelPairs).rendered(colours: colours) + diagnosticLines
+    case .controlPlane: controlPlaneText(colours: colours)
     case .pods: podTable.rendered(colours: colours) + podReasons
     case .certificates: certificateTable.rendered(colours: colours)
+    case .signing: signingText(colours: colours)
+    case .trust: trustText(colours: colours)
     case .connections: connectionTable.rendered(colours: colours)
     case .tunnels: tunnelTable.rendered(colours: colours)
     case .refusals: refusalText(colours: colours)
@@ -141,7 +146,7 @@ extension DiagnosticStatus {
 }
 
 /// Names and values below one another.
-private struct Pairs {
+struct Pairs {
   let pairs: [(String, Table.Cell)]
 
   init(_ pairs: [(String, Table.Cell)]) { self.pairs = pairs }

@@ -1,0 +1,156 @@
+import ControlAPI
+import MeshModel
+import Testing
+import XDS
+
+@testable import NodeAgent
+
+private func at(_ seconds: Double) -> WallTime { WallTime(secondsSinceEpoch: seconds) }
+
+@Suite struct `A stream that ended` {
+  @Test(arguments: [0.0, 0.5, 1.0]) func `is never followed by another at once`(jitter: Double) {
+    var backoff = ReconnectBackoff()
+    for _ in 0..<100 {
+      let delay = backoff.delay(afterInStepFor: nil, jitter: jitter)
+      #expect(.milliseconds(100) <= delay && delay <= Limit.discoveryRetryMost)
+    }
+  }
+
+  @Test func `waits twice as long each time, up to fifteen seconds`() {
+    var backoff = ReconnectBackoff()
+    let delays = (0..<9).map { _ in backoff.delay(afterInStepFor: nil, jitter: 1) }
+    #expect(
+      delays == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 15, 15].map { Duration.seconds($0) })
+  }
+
+  @Test func `spreads the nodes of a mesh over half of the wait`() {
+    var (early, late) = (ReconnectBackoff(), ReconnectBackoff())
+    for _ in 0..<20 {
+      let least = early.delay(afterInStepFor: nil, jitter: 0)
+      #expect(least * 2 == late.delay(afterInStepFor: nil, jitter: 1))
+    }
+  }
+
+  @Test func `begins anew after one that was in step for long enough, not after a short one`() {
+    var backoff = ReconnectBackoff()
+    for _ in 0..<5 { _ = backoff.delay(afterInStepFor: nil, jitter: 1) }
+    #expect(backoff.delay(afterInStepFor: .seconds(9), jitter: 1) == .seconds(6.4))
+    #expect(backoff.delay(afterInStepFor: .seconds(10), jitter: 1) == .seconds(0.2))
+  }
+
+  @Test(arguments: [
+    (DiscoveryEnding.finished, true, DiscoveryState.Termination.complete),
+    (.unanswered([.address]), false, .error),
+    (.failed(.connectTimedOut(after: .seconds(5))), false, .connectionError),
+    (.failed(.badCredentials(reason: "")), false, .connectionError),
+    (.failed(.status(.init(.unavailable, "x"))), false, .connectionError),
+    (.failed(.status(.init(.unavailable, "x"))), true, .reconnect),
+    (.failed(.status(.init(.permissionDenied, "x"))), false, .error),
+    (.failed(.status(.init(.resourceExhausted, "x"))), true, .error),
+  ]) func `is counted under Istio's reasons`(
+    ending: DiscoveryEnding, hasAnswered: Bool, reason: DiscoveryState.Termination
+  ) {
+    #expect(ending.termination(hasAnswered: hasAnswered) == reason)
+  }
+
+  @Test func `says what was not answered`() {
+    #expect(
+      DiscoveryEnding.unanswered([.authorization, .address]).description
+        == "no answer about policies and workloads and services within 1m00s")
+  }
+}
+
+@Suite struct `What is known of the control plane` {
+  @Test func `is stale from the start until everything is answered`() {
+    var state = DiscoveryState(at: at(100))
+    #expect(state.staleSince == at(100))
+    state.received("a", bytes: 10, at: at(101))
+    #expect(state.staleSince == at(100))
+    #expect(state.connection == .connected && state.since == at(101))
+    state.inStep()
+    #expect(state.staleSince == nil)
+  }
+
+  @Test func `is stale since the last contact when a stream ends, and stays so`() {
+    var state = DiscoveryState(at: at(100))
+    state.received("a", bytes: 1, at: at(110))
+    state.inStep()
+    state.ended(.reconnect, reason: "gone", at: at(120), retryAt: at(121))
+    #expect(state.staleSince == at(110))
+    #expect(state.lastError == "gone")
+    #expect(state.connection == .waiting(until: at(121)))
+    state.connecting(at: at(121))
+    state.ended(.connectionError, reason: "away", at: at(126), retryAt: at(130))
+    #expect(state.staleSince == at(110))
+    state.received("a", bytes: 1, at: at(131))
+    state.inStep()
+    #expect(state.staleSince == nil && state.lastError == nil)
+    #expect(state.terminations == [.reconnect: 1, .connectionError: 1])
+  }
+
+  @Test func `is stale since before a restart when it was read from disk`() {
+    var state = DiscoveryState(at: at(500))
+    state.restored(lastContact: at(200))
+    #expect(state.isRestored && state.staleSince == at(200) && state.lastContact == at(200))
+    state.ended(.connectionError, reason: "away", at: at(505), retryAt: at(506))
+    #expect(state.staleSince == at(200))
+    state.inStep()
+    #expect(!state.isRestored)
+  }
+
+  @Test func `counts messages by type, of too many types together`() {
+    var state = DiscoveryState(at: at(0))
+    for number in 0..<100 { state.received("type\(number % 20)", bytes: 2, at: at(1)) }
+    #expect(state.traffic.count == Limit.discoveryTypesCounted + 1)
+    #expect(state.traffic["type0"] == .init(messages: 5, bytes: 10))
+    #expect(state.traffic.values.reduce(0) { $0 + $1.messages } == 100)
+  }
+
+  @Test func `has Istio's metrics and ours`() {
+    var metrics = DiscoveryMetrics()
+    metrics.isStale = true
+    metrics.terminations = [.complete: 3]
+    metrics.traffic = ["type.googleapis.com/istio.workload.Address": .init(messages: 2, bytes: 9)]
+    var text = PrometheusText()
+    metrics.write(to: &text)
+    for line in [
+      "skein_xds_connected 0\n", "skein_xds_stale 1\n",
+      "istio_xds_connection_terminations_total{reason=\"Complete\"} 3\n",
+      "istio_xds_connection_terminations_total{reason=\"ConnectionError\"} 0\n",
+      "istio_xds_message_total{url=\"type.googleapis.com/istio.workload.Address\"} 2\n",
+      "istio_xds_message_bytes_total{url=\"type.googleapis.com/istio.workload.Address\"} 9\n",
+    ] {
+      #expect(text.text.contains(line), "\(line)")
+    }
+  }
+}
+
+@Suite struct `Generations on their way to ztunnel` {
+  private func model(_ generation: UInt64) -> Model { Model(generation: generation) }
+  private func seconds(_ seconds: Int64) -> Instant { Instant(nanoseconds: 0) + .seconds(seconds) }
+
+  @Test func `go one at a time, and each is timed from its arrival`() {
+    var tunnel = TunnelGeneration()
+    tunnel.received(1, at: seconds(0))
+    tunnel.sent(model(1), isWhole: true)
+    #expect(!tunnel.isIdle)
+    tunnel.received(2, at: seconds(1))
+    tunnel.received(3, at: seconds(2))
+    #expect(tunnel.applied(1, at: seconds(3)) == [.seconds(3)])
+    #expect(tunnel.isIdle && tunnel.base?.generation == 1)
+    tunnel.sent(model(3), isWhole: false)
+    #expect(tunnel.applied(3, at: seconds(4)) == [.seconds(3), .seconds(2)])
+  }
+
+  @Test func `are followed by the whole when a difference is refused, not when the whole is`() {
+    var tunnel = TunnelGeneration()
+    tunnel.sent(model(2), isWhole: false)
+    var wantsWhole = tunnel.rejected(1)
+    #expect(!wantsWhole && !tunnel.isIdle, "another generation's refusal")
+    wantsWhole = tunnel.rejected(2)
+    #expect(wantsWhole && tunnel.isIdle && tunnel.base == nil)
+    tunnel.sent(model(2), isWhole: true)
+    wantsWhole = tunnel.rejected(2)
+    #expect(!wantsWhole && tunnel.isIdle)
+  }
+}
