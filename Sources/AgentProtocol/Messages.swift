@@ -16,6 +16,9 @@ public enum AgentMessage: Hashable, Sendable {
   /// One piece of a generation too large for a frame; nothing of it is in force before `model` with
   /// the same number, which is the last piece. The first piece says whether it is whole.
   case modelPart(ModelChange)
+  /// Revocations and the roots of other trust domains, in force at once, also for live tunnels.
+  /// Before the first nobody is let in.
+  case trust(TrustUpdate)
   /// Serve this pod. Descriptors: its network namespace, then, when `hasListeners`, the six
   /// listeners in the order of `ListenerKind.allCases`, which ztunnel adopts instead of making them.
   case addPod(Pod)
@@ -36,6 +39,11 @@ public enum TunnelMessage: Hashable, Sendable {
   /// Descriptors: the six listeners in the order of `ListenerKind.allCases`, as copies to keep.
   /// Also sent again when a listener had to be made anew.
   case podListening(uid: String)
+  /// Descriptors: the DNS sockets for IPv4 and, where the pod has it, IPv6; none: take them away.
+  ///
+  /// Follows each `podListening`. The agent puts them in place and keeps no copy: while there is one,
+  /// a ztunnel that is dead would seem to answer.
+  case dnsListening(uid: String)
   case podFailed(uid: String, reason: String)
   /// Everything held by the pod is closed.
   case podRemoved(uid: String)
@@ -44,6 +52,9 @@ public enum TunnelMessage: Hashable, Sendable {
   case modelApplied(generation: UInt64)
   /// The model could not be applied; the last good one stays.
   case modelRejected(generation: UInt64, reason: String)
+  case trustApplied(number: UInt64)
+  /// The update could not be applied; the last good one stays, or nobody is let in.
+  case trustRejected(number: UInt64, reason: String)
   /// A canary connection from inside the pod arrived on the outbound listener.
   case canaryArrived(uid: String, nonce: UInt64)
   case connectionClosed(ConnectionRecord)
@@ -73,11 +84,16 @@ public struct Configuration: Hashable, Sendable {
   public var mark: UInt32
   /// Local ports reserved for connections towards applications, so that no client's port clashes.
   public var reservedPorts: ClosedRange<UInt16>
+  /// Whether the mesh answers the pods' DNS queries at all.
+  public var dnsCapture: Bool
+  /// What Kubernetes' own names end in.
+  public var clusterDomain: String
 
   public init(
     version: UInt16 = ProtocolVersion.current, nodeName: String, trustDomain: String,
     canary4: SocketAddress, canary6: SocketAddress, mark: UInt32,
-    reservedPorts: ClosedRange<UInt16>
+    reservedPorts: ClosedRange<UInt16>, dnsCapture: Bool = true,
+    clusterDomain: String = "cluster.local"
   ) {
     self.version = version
     self.nodeName = nodeName
@@ -86,6 +102,8 @@ public struct Configuration: Hashable, Sendable {
     self.canary6 = canary6
     self.mark = mark
     self.reservedPorts = reservedPorts
+    self.dnsCapture = dnsCapture
+    self.clusterDomain = clusterDomain
   }
 }
 
@@ -95,11 +113,14 @@ public struct Pod: Hashable, Sendable {
   /// The key in the model.
   public var workloadUID: String
   public var hasListeners: Bool
+  /// Whether the pod wants its DNS queries answered by the mesh; it may say no for itself.
+  public var dnsCapture: Bool
 
-  public init(uid: String, workloadUID: String, hasListeners: Bool) {
+  public init(uid: String, workloadUID: String, hasListeners: Bool, dnsCapture: Bool = true) {
     self.uid = uid
     self.workloadUID = workloadUID
     self.hasListeners = hasListeners
+    self.dnsCapture = dnsCapture
   }
 }
 

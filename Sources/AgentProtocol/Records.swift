@@ -136,6 +136,7 @@ public enum InspectionSection: UInt8, CaseIterable, Hashable, Sendable {
   case tunnels = 2
   case certificates = 3
   case metrics = 4
+  case dns = 5
 }
 
 public enum Inspection: Hashable, Sendable {
@@ -144,6 +145,7 @@ public enum Inspection: Hashable, Sendable {
   case tunnels([TunnelRecord])
   case certificates([CertificateRecord])
   case metrics([MetricSample])
+  case dns([DNSSample])
 }
 
 public struct Summary: Hashable, Sendable {
@@ -158,6 +160,10 @@ public struct Summary: Hashable, Sendable {
   public var silentWorkers: UInt32 = 0
   /// Records not sent because the agent was away or slow, since start.
   public var droppedRecords: UInt64 = 0
+  /// Tunnel connections of peers that revocations refused or cut, since start.
+  public var revokedInbound: UInt64 = 0
+  /// The same of ours.
+  public var revokedOutbound: UInt64 = 0
   public var isDraining = false
 
   public init() {}

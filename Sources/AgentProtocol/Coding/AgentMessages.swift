@@ -32,6 +32,9 @@ extension AgentMessage: Coded {
     case .modelPart(let change):
       writer.byte(8)
       change.write(to: &writer)
+    case .trust(let update):
+      writer.byte(9)
+      update.write(to: &writer)
     }
   }
 
@@ -49,6 +52,7 @@ extension AgentMessage: Coded {
       self = .inspect(request: try reader.integer(), section: try reader.member(.section))
     case 7: self = .drain(deadline: try Duration(from: &reader))
     case 8: self = .modelPart(try ModelChange(from: &reader))
+    case 9: self = .trust(try TrustUpdate(from: &reader))
     case let tag: throw reader.unknown(tag, of: .agentMessage)
     }
   }
@@ -64,6 +68,8 @@ extension Configuration: Coded {
     writer.integer(mark)
     writer.integer(reservedPorts.lowerBound)
     writer.integer(reservedPorts.upperBound)
+    writer.boolean(dnsCapture)
+    writer.text(clusterDomain)
   }
 
   init(from reader: inout Reader) throws(DecodingError) {
@@ -79,7 +85,8 @@ extension Configuration: Coded {
     guard first <= last else { throw .invalid(.portRange, offset: start) }
     self.init(
       version: version, nodeName: nodeName, trustDomain: trustDomain, canary4: canary4,
-      canary6: canary6, mark: mark, reservedPorts: first...last)
+      canary6: canary6, mark: mark, reservedPorts: first...last,
+      dnsCapture: try reader.boolean(), clusterDomain: try reader.text())
   }
 }
 
@@ -88,11 +95,13 @@ extension Pod: Coded {
     writer.text(uid)
     writer.text(workloadUID)
     writer.boolean(hasListeners)
+    writer.boolean(dnsCapture)
   }
 
   init(from reader: inout Reader) throws(DecodingError) {
     self.init(
-      uid: try reader.text(), workloadUID: try reader.text(), hasListeners: try reader.boolean())
+      uid: try reader.text(), workloadUID: try reader.text(), hasListeners: try reader.boolean(),
+      dnsCapture: try reader.boolean())
   }
 }
 

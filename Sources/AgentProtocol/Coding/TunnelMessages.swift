@@ -9,6 +9,9 @@ extension TunnelMessage: Coded {
     case .podListening(let uid):
       writer.byte(1)
       writer.text(uid)
+    case .dnsListening(let uid):
+      writer.byte(15)
+      writer.text(uid)
     case .podFailed(let uid, let reason):
       writer.byte(2)
       writer.text(uid)
@@ -44,6 +47,13 @@ extension TunnelMessage: Coded {
     case .drained(let cut):
       writer.byte(12)
       writer.integer(cut)
+    case .trustApplied(let number):
+      writer.byte(13)
+      writer.integer(number)
+    case .trustRejected(let number, let reason):
+      writer.byte(14)
+      writer.integer(number)
+      writer.text(reason)
     }
   }
 
@@ -65,6 +75,9 @@ extension TunnelMessage: Coded {
     case 11:
       self = .inspection(request: try reader.integer(), try Inspection(from: &reader))
     case 12: self = .drained(cut: try reader.integer())
+    case 13: self = .trustApplied(number: try reader.integer())
+    case 14: self = .trustRejected(number: try reader.integer(), reason: try reader.text())
+    case 15: self = .dnsListening(uid: try reader.text())
     case let tag: throw reader.unknown(tag, of: .tunnelMessage)
     }
   }
@@ -109,6 +122,9 @@ extension Inspection: Coded {
     case .metrics(let samples):
       writer.byte(InspectionSection.metrics.rawValue)
       writer.list(samples)
+    case .dns(let samples):
+      writer.byte(InspectionSection.dns.rawValue)
+      writer.list(samples)
     }
   }
 
@@ -120,6 +136,7 @@ extension Inspection: Coded {
     case .tunnels: self = .tunnels(try reader.list())
     case .certificates: self = .certificates(try reader.list())
     case .metrics: self = .metrics(try reader.list())
+    case .dns: self = .dns(try reader.list())
     }
   }
 }

@@ -46,6 +46,7 @@ extension Enroller {
     entries[uid]?.namespace = nil
     // Sockets keep a namespace alive.
     entries[uid]?.listeners = []
+    dns.forget(uid)
   }
 
   private func serve(_ uid: String) -> PodEnrolment.Event? {
@@ -73,6 +74,7 @@ extension Enroller {
         try enrol(pod, namespace, listeners)
       }
       entries[uid]?.isRedirectedByUs = true
+      placeWaitingDNS(in: uid)
       if let reason = try objection(to: pod, in: namespace) {
         return .contradicted(reason: reason)
       }

@@ -27,6 +27,7 @@ final class Control {
   var pods: [String: ControlledPod] = [:]
   var removals: [String: Removal] = [:]
   var identities = IdentityKeeper()
+  var trust = Trust.unheard
   var inspections: [UInt64: PendingInspection] = [:]
   var ending: Ending?
   private var memory = MemoryWatch()
@@ -138,6 +139,7 @@ extension Control {
       }
       self.configuration = configuration
       tellWorkers(.configure(configuration))
+      followDNSConfiguration()
     case .model(let change):
       do throws(PieceError) {
         apply(try assembly.finish(change))
@@ -150,6 +152,7 @@ extension Control {
       } catch {
         throw .pieces(error)
       }
+    case .trust(let update): apply(update)
     case .addPod(let pod): addPod(pod, &descriptors)
     case .removePod(let uid): removePod(uid)
     case .certificate(let certificate): received(certificate)

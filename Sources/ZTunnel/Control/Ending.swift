@@ -27,6 +27,7 @@ extension Control {
     ending.giveUp = moment + ZTunnelLimit.inspectionWait
     self.ending = ending
     tellWorkers(.drain(until: moment))
+    closeDNSPorts()
   }
 
   func drained(_ worker: Int, _ cut: UInt32) {

@@ -13,7 +13,7 @@ struct PendingInspection {
 extension Control {
   func inspect(_ request: UInt64, _ section: InspectionSection) {
     if section == .certificates {
-      send(.inspection(request: request, .certificates(identities.records(at: WallClock.now()))))
+      send(.inspection(request: request, .certificates(identities.records(at: WallClock.now(), under: trust))))
       return
     }
     inspections[request] = PendingInspection(
@@ -48,6 +48,8 @@ extension Control {
       inspection = .connections(Array(records.prefix(most)))
     case .tunnels:
       inspection = .tunnels(Array(pending.parts.flatMap(\.tunnels).prefix(most)))
+    case .dns:
+      inspection = .dns(DNSSample.summed(pending.parts.map(\.dns), limit: most))
     case .metrics:
       inspection = .metrics(MetricSample.summed(pending.parts.map(\.metrics), limit: most))
     }
@@ -62,10 +64,12 @@ extension Control {
     summary.silentWorkers = UInt32(clamping: pending.silent.count)
     summary.droppedRecords = link.droppedRecords
     summary.isDraining = ending != nil
-    for case .counts(let connections, let tunnels, let dropped) in pending.parts {
+    for case .counts(let connections, let tunnels, let dropped, let revoked) in pending.parts {
       summary.droppedRecords += dropped
       summary.liveConnections += connections
       summary.tunnelConnections += tunnels
+      summary.revokedInbound += revoked.inbound
+      summary.revokedOutbound += revoked.outbound
     }
     do throws(LinuxError) {
       summary.residentBytes = try CurrentProcess.residentBytes()
@@ -85,6 +89,11 @@ extension WorkerInspection {
 
   fileprivate var tunnels: [TunnelRecord] {
     if case .tunnels(let records) = self { return records }
+    return []
+  }
+
+  fileprivate var dns: [DNSSample] {
+    if case .dns(let samples) = self { return samples }
     return []
   }
 

@@ -7,6 +7,8 @@ struct ControlledPod {
   let shared: PodNamespace
   /// In the order of `ListenerKind.allCases`.
   var listeners: [ListenerSocket]
+  /// Empty when the pod's queries go to its own resolver.
+  var dnsPorts: [DNSPort] = []
 }
 
 /// A pod that workers are letting go.
@@ -38,10 +40,12 @@ extension Control {
       for kind in ListenerKind.allCases {
         listeners.append(try listener(kind, of: shared, adopting: descriptors.takeFirst()))
       }
-      let controlled = ControlledPod(shared: shared, listeners: listeners)
+      let controlled = ControlledPod(
+        shared: shared, listeners: listeners, dnsPorts: makeDNSPorts(of: shared))
       pods[pod.uid] = controlled
       updateIdentity(of: pod)
       tellWorkers(.addPod(shared, listeners))
+      tellWorkers(.dns(podUID: pod.uid, controlled.dnsPorts))
       sendListening(controlled)
     } catch {
       send(.podFailed(uid: pod.uid, reason: "\(error)"))
@@ -79,6 +83,7 @@ extension Control {
       return
     }
     send(.podListening(uid: pod.shared.pod.uid), copies)
+    sendDNSListening(pod)
   }
 
   /// Something in the pod destroyed the listener: a fresh one takes its place.

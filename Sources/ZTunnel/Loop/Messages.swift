@@ -39,9 +39,12 @@ enum WorkerCommand: Sendable {
   case model(MeshIndex, rejudge: PolicyScope)
   case addPod(PodNamespace, [ListenerSocket])
   case replaceListener(ListenerSocket)
+  /// The pod's DNS sockets from now on.
+  case dns(podUID: String, [DNSPort])
   case removePod(uid: String)
   /// Nil: nobody here needs the identity any more.
   case credentials(SPIFFEID, Credentials?)
+  case trust(Trust)
   case inspect(request: UInt64, InspectionSection)
   case drain(until: Instant)
   /// From another worker.
@@ -61,8 +64,9 @@ enum WorkerReport: Sendable {
 
 /// One worker's part of an inspection.
 enum WorkerInspection: Sendable {
-  case counts(connections: UInt64, tunnels: UInt64, droppedRecords: UInt64)
+  case counts(connections: UInt64, tunnels: UInt64, droppedRecords: UInt64, Revoked)
   case connections([ConnectionRecord])
   case tunnels([TunnelRecord])
   case metrics([MetricSample])
+  case dns([DNSSample])
 }

@@ -1,4 +1,5 @@
 import AgentProtocol
+import DNS
 import Linux
 import MeshModel
 import Synchronization
@@ -14,6 +15,12 @@ final class ServedPod {
   /// What our CONNECT requests and answers say of the pod, as of the present model.
   var baggage = ""
   var isRemoved = false
+  var dnsHandlers: [DNSHandler] = []
+  /// Queries that wait for the pod's own resolver, by token.
+  var exchanges: [UInt64: UpstreamExchange] = [:]
+  /// DNS over TCP, by token.
+  var dnsStreams: [UInt64: DNSStream] = [:]
+  var dnsCounters: [DNSSlot: DNSCounters] = [:]
 
   init(_ shared: PodNamespace) { self.shared = shared }
 
@@ -126,7 +133,11 @@ final class ListenerHandler: Handler {
       }
       switch listener.kind {
       case .outbound4, .outbound6:
-        try worker.acceptOutbound(socket, from: peer, to: local, in: pod)
+        if local.port == DNS.port, worker.capturesDNS(of: pod) {
+          try worker.acceptDNS(socket, from: peer, to: local, in: pod)
+        } else {
+          try worker.acceptOutbound(socket, from: peer, to: local, in: pod)
+        }
       case .inbound4, .inbound6:
         try worker.acceptPlaintext(socket, from: peer, to: local, in: pod)
       case .hbone4, .hbone6:

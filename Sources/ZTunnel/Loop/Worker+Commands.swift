@@ -10,10 +10,12 @@ extension Worker {
     case .model(let mesh, let scope): replaceModel(mesh, scope)
     case .addPod(let namespace, let listeners): addPod(namespace, listeners)
     case .replaceListener(let listener): replaceListener(listener)
+    case .dns(let uid, let ports): setDNSPorts(ports, of: uid)
     case .removePod(let uid): removePod(uid)
     case .credentials(let identity, let credentials):
       self.credentials[identity] = credentials
       if credentials != nil { wakeWaiting() }
+    case .trust(let trust): replaceTrust(trust)
     case .inspect(let request, let section): inspect(request, section)
     case .drain(let deadline): startDrain(until: deadline)
     case .accepted(let handed): take(handed)
@@ -56,8 +58,8 @@ extension Worker {
     for tunnel in Array(tunnels.values) {
       switch tunnel.purpose {
       case .client(let key):
-        if mesh.workload(at: key.address)?.uid != key.workloadUID {
-          tunnel.fail(.connect, "\(key.address) no longer belongs to \(key.workloadUID)")
+        if !stillLeads(key) {
+          tunnel.fail(.connect, "\(key.address.ip) no longer belongs to \(key.workloadUID)")
         } else if mesh.workload(uid: tunnel.pod.workloadUID)?.identity != key.source {
           tunnel.fail(.identity, "the pod is no longer \(key.source)")
         }
@@ -67,6 +69,19 @@ extension Worker {
         }
       }
     }
+  }
+
+  /// Whether the address is still that of the workload the tunnel was made for.
+  ///
+  /// A workload with a host name only has whatever address the name had.
+  private func stillLeads(_ key: TunnelKey) -> Bool {
+    // The far end of a tunnel inside another proved a name; the outer one has the address.
+    if key.inner != nil { return true }
+    guard let workload = mesh.workload(uid: key.workloadUID) else { return false }
+    if workload.addresses.isEmpty { return !workload.hostname.isEmpty }
+    guard workload.addresses.contains(key.address.ip) else { return false }
+    let owner = mesh.workload(at: key.address.ip, on: workload.network)
+    return workload.isHostNetwork || owner == nil || owner?.uid == key.workloadUID
   }
 
   /// Tries again what waited for the model or a certificate.
@@ -138,6 +153,7 @@ extension Worker {
     }
     for listener in pod.listeners { listener.stop() }
     pod.listeners = []
+    endDNS(of: pod)
     for tunnel in Array(tunnels.values) where tunnel.pod === pod {
       tunnel.fail(.connect, "the pod was removed")
     }
@@ -154,6 +170,8 @@ extension Worker {
     for pod in pods.values {
       for listener in pod.listeners { listener.stop() }
       pod.listeners = []
+      for handler in pod.dnsHandlers { handler.stop() }
+      pod.dnsHandlers = []
     }
     for tunnel in Array(tunnels.values) where tunnel.isServer { tunnel.startDraining() }
   }
@@ -183,10 +201,11 @@ extension Worker {
       case .connections: .connections(connections.values.prefix(most).map { $0.record(at: now) })
       case .tunnels: .tunnels(tunnels.values.prefix(most).map(\.record))
       case .metrics: .metrics(labels.samples)
+      case .dns: .dns(dns.table.samples)
       case .summary, .certificates:
         .counts(
           connections: UInt64(connections.count), tunnels: UInt64(tunnels.count),
-          droppedRecords: reports.droppedMessages)
+          droppedRecords: reports.droppedMessages, revoked)
       }
     tellControl(.inspected(request: request, worker: number, part))
   }

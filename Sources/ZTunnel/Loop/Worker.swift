@@ -35,6 +35,7 @@ final class Worker {
   var configuration: Configuration?
   var mesh = MeshIndex(Model())
   var credentials: [SPIFFEID: Credentials] = [:]
+  var trust = Trust.unheard
   var pods: [String: ServedPod] = [:]
   /// Pod by the workload it is in the model.
   var podsByWorkload: [String: ServedPod] = [:]
@@ -47,6 +48,7 @@ final class Worker {
   /// Open, set up or being set up.
   var applicationSockets = 0
   var labels = LabelTable()
+  let dns = DNSService()
   /// Outbound connections that wait for the model or for an identity.
   var waiting: [OutboundSetup] = []
   var waitingTunnels: [Tunnel] = []
@@ -58,6 +60,7 @@ final class Worker {
   var drain: Drain?
   /// Connections that died between accept and our first question about them.
   var failedAccepts: UInt64 = 0
+  var revoked = Revoked()
   var reports = Reports()
   var reserve: SharedDescriptor?
 

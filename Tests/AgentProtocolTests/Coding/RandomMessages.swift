@@ -2,8 +2,8 @@ import AgentProtocol
 import MeshModel
 
 extension RandomValues {
-  static let agentCases = 9
-  static let tunnelCases = 13
+  static let agentCases = 10
+  static let tunnelCases = 16
 
   /// A message of the given case, counted from 0 in the order of declaration.
   mutating func agentMessage(case number: Int) -> AgentMessage {
@@ -19,8 +19,23 @@ extension RandomValues {
     case 5: .certificateRefused(identity: identity(), reason: text())
     case 6: .inspect(request: unsigned(), section: member())
     case 7: .drain(deadline: duration())
-    default: .modelPart(change())
+    case 8: .modelPart(change())
+    default: .trust(trust())
     }
+  }
+
+  private mutating func trust() -> TrustUpdate {
+    let revocations: TrustUpdate.Revocations =
+      switch number(0...2) {
+      case 0: .off
+      case 1: .unknown(reason: text())
+      default: .lists(list { $0.blob() })
+      }
+    return TrustUpdate(
+      number: unsigned(), revocations: revocations,
+      bundles: list { values in
+        TrustUpdate.Bundle(trustDomain: values.text(), roots: values.list { $0.blob() })
+      })
   }
 
   mutating func tunnelMessage(case number: Int) -> TunnelMessage {
@@ -40,6 +55,9 @@ extension RandomValues {
     case 8: .connectionClosed(connection())
     case 9: .refused(refusal())
     case 10: .inspection(request: unsigned(), inspection())
+    case 11: .trustApplied(number: unsigned())
+    case 12: .trustRejected(number: unsigned(), reason: text())
+    case 13: .dnsListening(uid: text())
     default: .drained(cut: half())
     }
   }
@@ -48,11 +66,12 @@ extension RandomValues {
     let first = port()
     return Configuration(
       version: port(), nodeName: text(), trustDomain: text(), canary4: socketAddress(),
-      canary6: socketAddress(), mark: half(), reservedPorts: first...max(first, port()))
+      canary6: socketAddress(), mark: half(), reservedPorts: first...max(first, port()),
+      dnsCapture: boolean(), clusterDomain: text())
   }
 
   mutating func pod() -> Pod {
-    Pod(uid: text(), workloadUID: text(), hasListeners: boolean())
+    Pod(uid: text(), workloadUID: text(), hasListeners: boolean(), dnsCapture: boolean())
   }
 
   mutating func connection() -> ConnectionRecord {
@@ -83,7 +102,7 @@ extension RandomValues {
   }
 
   mutating func denial() -> Verdict.Denial {
-    switch number(0...3) {
+    switch number(0...4) {
     case 0: .matched(policy: policyKey(), rule: number(0...300))
     case 1:
       .noAllowMatched(
@@ -132,12 +151,15 @@ extension RandomValues {
       summary.openDescriptors = half()
       summary.silentWorkers = half()
       summary.droppedRecords = unsigned()
+      summary.revokedInbound = unsigned()
+      summary.revokedOutbound = unsigned()
       summary.isDraining = boolean()
       return .summary(summary)
     case .connections: return .connections(list { $0.connection() })
     case .tunnels: return .tunnels(list { $0.tunnel() })
     case .certificates: return .certificates(list { $0.certificate() })
     case .metrics: return .metrics(list { $0.sample() })
+    case .dns: return .dns(list { $0.dnsSample() })
     }
   }
 
@@ -165,6 +187,16 @@ extension RandomValues {
     sample.failed = unsigned()
     sample.receivedBytes = unsigned()
     sample.sentBytes = unsigned()
+    return sample
+  }
+
+  mutating func dnsSample() -> DNSSample {
+    var sample = DNSSample(sourceWorkload: text(), queryType: text(), isStream: boolean())
+    sample.requests = unsigned()
+    sample.upstreamRequests = unsigned()
+    sample.upstreamFailures = unsigned()
+    sample.totalDuration = unsigned()
+    for index in sample.durations.indices { sample.durations[index] = unsigned() }
     return sample
   }
 }
