@@ -10,11 +10,11 @@ struct Issuer: Sendable {
   let roots: [[UInt8]]
   let notBefore: WallTime
   let notAfter: WallTime
-  private let key: Certificate.PrivateKey
-  private let certificate: Certificate
-  private let keyIdentifier: ArraySlice<UInt8>
+  let key: Certificate.PrivateKey
+  let certificate: Certificate
+  let keyIdentifier: ArraySlice<UInt8>
   /// What a leaf is sent with: the issuing certificate and those above it, but no root.
-  private let intermediates: [[UInt8]]
+  let intermediates: [[UInt8]]
 
   init(_ files: AuthorityFiles, now: WallTime) throws(AuthorityError) {
     let path = files.certificate.path

@@ -3,10 +3,11 @@ import Synchronization
 /// Hands values from one task to another, one at a time: who gives waits until the one before is
 /// taken, so nothing piles up between a fast side and a slow one.
 ///
-/// One task gives, one takes. Both ends throw once the handoff has failed.
+/// One task gives, one takes; anybody may nudge. Both ends throw once the handoff has failed.
 final class Handoff<Element: Sendable>: Sendable {
   private struct State {
     var waiting: Element?
+    var isNudged = false
     /// How it ended: nil inside means well.
     var ending: Ending?
     /// Who sleeps, by end.
@@ -44,17 +45,39 @@ final class Handoff<Element: Sendable>: Sendable {
     wake(.taker)
   }
 
+  enum Taken {
+    case element(Element)
+    /// One or more nudges since the last was taken.
+    case nudge
+    case ended
+  }
+
   /// The next value; nil when there is none to come.
   func next() async throws(ControlError) -> Element? {
     while true {
-      let taken = try state.withLock { state throws(ControlError) -> Element?? in
+      switch try await take() {
+      case .element(let element): return element
+      case .nudge: continue
+      case .ended: return nil
+      }
+    }
+  }
+
+  /// The next value, or word that there was a nudge.
+  func take() async throws(ControlError) -> Taken {
+    while true {
+      let taken = try state.withLock { state throws(ControlError) -> Taken? in
+        if state.isNudged {
+          state.isNudged = false
+          return .nudge
+        }
         if let element = state.waiting {
           state.waiting = nil
-          return .some(element)
+          return .element(element)
         }
         switch state.ending {
         case .failed(let error): throw error
-        case .well: return .some(nil)
+        case .well: return .ended
         case nil: return nil
         }
       }
@@ -62,9 +85,15 @@ final class Handoff<Element: Sendable>: Sendable {
         wake(.giver)
         return taken
       }
-      await pause(.taker) { $0.waiting == nil && $0.ending == nil }
+      await pause(.taker) { $0.waiting == nil && !$0.isNudged && $0.ending == nil }
       if Task.isCancelled { throw .cancelled }
     }
+  }
+
+  /// Wakes the taker without a value; many nudges are as one.
+  func nudge() {
+    state.withLock { $0.isNudged = true }
+    wake(.taker)
   }
 
   /// Ends it for both; what was given and not taken can still be taken.

@@ -16,6 +16,12 @@ public enum ControlLimit {
   public static let serverPing = Duration.seconds(30)
   /// How long a server keeps a connection on which nothing is asked.
   public static let serverIdle = Duration.seconds(120)
+  /// How long the first request of a discovery stream may take.
+  public static let firstRequestTimeout = Duration.seconds(10)
+  /// How long one response may take to be read by a client before its stream is ended.
+  public static let responseTimeout = Duration.seconds(60)
+  /// How long a server that shuts down waits for calls to end.
+  public static let shutdownGrace = Duration.seconds(5)
   /// How long a server waits for TLS to be done.
   public static let handshakeTimeout = Duration.seconds(10)
 
@@ -23,16 +29,18 @@ public enum ControlLimit {
   public static let responseBytes = 200 << 20
   /// Bytes of one certificate answer that a client takes.
   public static let certificateBytes = 1 << 20
-  /// Bytes of one request that a server takes.
+  /// Bytes of one request that a server takes, as Istio's does.
   ///
-  /// A node that reconnects with 100 000 resources claims about 10 MiB; Istio's server takes 4 MiB.
-  public static let requestBytes = 16 << 20
+  /// A node that reconnects claims about 1 MiB for 10 000 resources: it claims some, not all.
+  public static let requestBytes = 4 << 20
   /// Bytes in flight towards a client of ours.
   public static let clientWindow = 8 << 20
   /// Bytes in flight towards a server of ours, for one connection.
   public static let serverWindow = 1 << 20
   /// Calls side by side on one connection of a server.
-  public static let callsPerConnection = 100
+  ///
+  /// Times `requestBytes` it bounds what a connection may make a server hold before it is known.
+  public static let callsPerConnection = 32
   /// Connections of one server; more are closed as they come.
   public static let connections = 10_000
 

@@ -27,8 +27,8 @@ private let mayImport: [String: Set<String>] = [
   "ControlPlane": [
     "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority", "ControlAPI",
     "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "IstioAPI", "JWTKit", "Linux",
-    "Logging", "Manifests", "MeshCompiler", "MeshModel", "NIOCore", "ServiceLifecycle",
-    "Synchronization", "Telemetry", "UnixSignals", "XDS",
+    "Logging", "Manifests", "MeshCompiler", "MeshModel", "NIOCore", "NIOHTTP1",
+    "ServiceLifecycle", "Synchronization", "Telemetry", "UnixSignals", "XDS",
   ],
   "ZTunnel": [
     "AgentProtocol", "DNS", "HBONE", "Identity", "Linux", "MeshModel", "Synchronization", "TLS",

@@ -1,9 +1,6 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
-import GRPCProtobuf
-import IstioAPI
 import NIOPosix
-import SwiftProtobuf
 
 /// Both services on one TLS port.
 public final class ControlServer: Sendable {
@@ -38,6 +35,7 @@ public final class ControlServer: Sendable {
     configuration.http2.maxConcurrentStreams = ControlLimit.callsPerConnection
     configuration.http2.targetWindowSize = ControlLimit.serverWindow
     configuration.connection.maxIdleTime = ControlLimit.serverIdle
+    configuration.connection.maxGraceTime = ControlLimit.shutdownGrace
     configuration.connection.keepalive = .init(
       time: ControlLimit.serverPing, timeout: ControlLimit.pingTimeout,
       clientBehavior: .init(
@@ -71,74 +69,5 @@ public final class ControlServer: Sendable {
   /// Shows other credentials from the next connection on; those at hand stay as they are.
   public func use(_ credentials: ServerCredentials) throws(ControlError) {
     try self.credentials.replace(with: credentials)
-  }
-}
-
-private struct DiscoveryService: RegistrableRPCService {
-  let endpoint: any DiscoveryEndpoint
-  let peers: PeerTable
-
-  func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
-    router.registerHandler(
-      forMethod: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.Method
-        .DeltaAggregatedResources.descriptor,
-      deserializer: ProtobufDeserializer<DiscoveryExchange.Request>(),
-      serializer: ProtobufSerializer<DiscoveryExchange.Response>()
-    ) { request, context in
-      let peer = peers.peer(at: context.remotePeer, request.metadata)
-      return StreamingServerResponse { writer in
-        let exchange = DiscoveryExchange(requests: Handoff(), writer: writer)
-        try await serve(exchange, request.messages, peer)
-        return [:]
-      }
-    }
-  }
-
-  private func serve(
-    _ exchange: DiscoveryExchange,
-    _ messages: RPCAsyncSequence<DiscoveryExchange.Request, any Error>, _ peer: Peer
-  ) async throws {
-    let requests = exchange.requests
-    let status: CallStatus? = await withTaskGroup(of: Void.self) { group in
-      group.addTask {
-        do {
-          for try await message in messages { try await requests.give(message) }
-          requests.finish()
-        } catch {
-          requests.finish(ControlError(error))
-        }
-      }
-      defer { group.cancelAll() }
-      do throws(CallStatus) {
-        try await endpoint.serve(exchange, from: peer)
-        return nil
-      } catch {
-        return error
-      }
-    }
-    if let status { throw status.error }
-  }
-}
-
-private struct CertificateService: RegistrableRPCService {
-  let endpoint: any CertificateEndpoint
-  let peers: PeerTable
-
-  func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
-    router.registerHandler(
-      forMethod: Istio_V1_Auth_IstioCertificateService.Method.CreateCertificate.descriptor,
-      deserializer: ProtobufDeserializer<Istio_V1_Auth_IstioCertificateRequest>(),
-      serializer: ProtobufSerializer<Istio_V1_Auth_IstioCertificateResponse>()
-    ) { request, context in
-      let peer = peers.peer(at: context.remotePeer, request.metadata)
-      let request = try await ServerRequest(stream: request)
-      var answer = Istio_V1_Auth_IstioCertificateResponse()
-      do throws(CallStatus) {
-        answer.certChain = try await endpoint.createCertificate(request.message, from: peer)
-      } catch {
-        throw error.error
-      }
-      return StreamingServerResponse(single: ServerResponse(message: answer))
-    }
   }
 }

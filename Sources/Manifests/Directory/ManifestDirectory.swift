@@ -20,9 +20,21 @@ public struct ManifestDirectory: Hashable, Sendable {
   }
 
   func snapshot(of contents: ManifestContents) -> ManifestSnapshot {
+    var parsed = ParsedFiles()
+    return snapshot(of: contents, &parsed)
+  }
+
+  /// Parses only the files that are not as they were when `parsed` was last used.
+  func snapshot(
+    of contents: ManifestContents, _ parsed: inout ParsedFiles
+  ) -> ManifestSnapshot {
     var snapshot = ManifestSnapshot(diagnostics: contents.problems)
+    let before = parsed
+    parsed = ParsedFiles()
     for file in contents.files {
-      let text = ManifestText(file.bytes, file: file.path, limits: limits)
+      let text =
+        before.text(of: file) ?? ManifestText(file.bytes, file: file.path, limits: limits)
+      parsed.keep(text, of: file)
       snapshot.files.append(file.path)
       snapshot.objects += text.objects
       snapshot.diagnostics += text.diagnostics
@@ -41,6 +53,25 @@ struct ManifestContents: Hashable, Sendable {
 
   var files: [File] = []
   var problems: [Diagnostic] = []
+}
+
+/// The files of the reading before and what they hold, so that an unchanged one is not parsed again.
+struct ParsedFiles: Sendable {
+  private struct Entry {
+    var bytes: [UInt8]
+    var text: ManifestText
+  }
+
+  private var entries: [String: Entry] = [:]
+
+  func text(of file: ManifestContents.File) -> ManifestText? {
+    guard let entry = entries[file.path], entry.bytes == file.bytes else { return nil }
+    return entry.text
+  }
+
+  mutating func keep(_ text: ManifestText, of file: ManifestContents.File) {
+    entries[file.path] = Entry(bytes: file.bytes, text: text)
+  }
 }
 
 extension ManifestDirectory {

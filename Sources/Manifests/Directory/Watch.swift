@@ -1,5 +1,5 @@
 import Linux
-import MeshModel
+public import MeshModel
 
 extension ManifestDirectory {
   /// The watch's times.
@@ -24,10 +24,19 @@ extension ManifestDirectory {
   /// Files that change together arrive together, in one call; what changes none of the bytes is no
   /// change. While `body` runs, changes add up to the next call.
   public func watch(_ body: (ManifestSnapshot) async -> Void) async throws(CancellationError) {
+    try await watch { snapshot, _ in await body(snapshot) }
+  }
+
+  /// The same, and tells when the change had settled and its reading began.
+  public func watch(
+    _ body: (ManifestSnapshot, Instant) async -> Void
+  ) async throws(CancellationError) {
     var watcher = Watcher(directory: self)
+    var parsed = ParsedFiles()
+    let begin = MonotonicClock.now()
     var known = await readContents()
     var last = known
-    await body(parse(known))
+    await body(parse(known, &parsed), begin)
     while true {
       do { try await Task.sleep(for: Timing.tick) } catch { throw CancellationError() }
       guard let occasion = watcher.occasion(at: MonotonicClock.now()) else { continue }
@@ -44,7 +53,7 @@ extension ManifestDirectory {
           continue
         }
         known = contents
-        await body(parse(known))
+        await body(parse(known, &parsed), start)
       }
     }
   }
@@ -55,8 +64,10 @@ extension ManifestDirectory {
     contents()
   }
 
-  @concurrent private func parse(_ contents: ManifestContents) async -> ManifestSnapshot {
-    snapshot(of: contents)
+  @concurrent private func parse(
+    _ contents: ManifestContents, _ parsed: inout ParsedFiles
+  ) async -> ManifestSnapshot {
+    snapshot(of: contents, &parsed)
   }
 }
 

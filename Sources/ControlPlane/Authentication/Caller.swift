@@ -1,0 +1,115 @@
+import ControlAPI
+import MeshModel
+
+/// Who calls, once it is proven.
+struct Caller: Hashable, Sendable {
+  enum Role: Hashable, Sendable {
+    /// The agent of this node: it speaks for the pods placed there.
+    case node(String)
+    /// A workload, that speaks for itself only.
+    case workload(SPIFFEID)
+  }
+
+  /// What proved it; for logs and metrics.
+  enum Proof: String, Hashable, Sendable, CaseIterable {
+    case staticToken = "static token"
+    case oidc
+    case certificate
+  }
+
+  var role: Role
+  var proof: Proof
+}
+
+extension Caller: CustomStringConvertible {
+  var description: String {
+    switch role {
+    case .node(let name): "node \(name)"
+    case .workload(let identity): "\(identity)"
+    }
+  }
+}
+
+/// Why somebody is not who they say; for our log, never for the peer.
+enum AuthenticationFailure: Error, Hashable, Sendable {
+  case noCredentials
+  case unknownToken
+  case malformedToken(reason: String)
+  case wrongIssuer(String)
+  case wrongAudience([String])
+  case expired(at: WallTime)
+  case notYetValid(from: WallTime)
+  case algorithmNotAllowed(String)
+  case unknownKey(String)
+  case badSignature
+  /// The issuer's keys are not at hand.
+  case noKeys(reason: String)
+  /// A node's agent, but of which node?
+  case nodeUnknown(subject: String)
+  case unusableCertificate(uris: [String])
+}
+
+extension AuthenticationFailure {
+  /// A constant for metrics.
+  var label: String {
+    switch self {
+    case .noCredentials: "no_credentials"
+    case .unknownToken: "unknown_token"
+    case .malformedToken: "malformed_token"
+    case .wrongIssuer: "wrong_issuer"
+    case .wrongAudience: "wrong_audience"
+    case .expired: "expired"
+    case .notYetValid: "not_yet_valid"
+    case .algorithmNotAllowed: "algorithm_not_allowed"
+    case .unknownKey: "unknown_key"
+    case .badSignature: "bad_signature"
+    case .noKeys: "no_keys"
+    case .nodeUnknown: "node_unknown"
+    case .unusableCertificate: "unusable_certificate"
+    }
+  }
+}
+
+extension AuthenticationFailure: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .noCredentials: "neither a bearer token nor a client certificate"
+    case .unknownToken: "the token is none of --token-file, and no issuer is set"
+    case .malformedToken(let reason): "the token cannot be read: \(reason)"
+    case .wrongIssuer(let issuer): "the token is from \(issuer), not from --oidc-issuer"
+    case .wrongAudience(let audiences):
+      "the token is for \(audiences.joined(separator: ", ")), not for --oidc-audience"
+    case .expired(let time): "the token expired at \(Int64(time.secondsSinceEpoch)) (Unix time)"
+    case .notYetValid(let time):
+      "the token is valid from \(Int64(time.secondsSinceEpoch)) (Unix time) on"
+    case .algorithmNotAllowed(let name): "the token is signed with \(name), which is not allowed"
+    case .unknownKey(let identifier): "the issuer has no key \(identifier)"
+    case .badSignature: "the token's signature is wrong"
+    case .noKeys(let reason): "the issuer's keys are not at hand: \(reason)"
+    case .nodeUnknown(let subject):
+      "\(subject) is a node agent's account, but its token names no node, nor a pod whose node is "
+        + "known"
+    case .unusableCertificate(let uris):
+      "the certificate names neither a node nor a workload of this trust domain: "
+        + uris.joined(separator: ", ")
+    }
+  }
+}
+
+/// One way to prove who one is.
+protocol Authenticator: Sendable {
+  /// Who it is; nil when the peer shows nothing of this kind, so that another may know it.
+  func caller(of peer: Peer, at now: WallTime) async throws(AuthenticationFailure) -> Caller?
+}
+
+/// Every way in force, in order.
+struct Authentication: Sendable {
+  let authenticators: [any Authenticator]
+
+  func caller(of peer: Peer, at now: WallTime) async throws(AuthenticationFailure) -> Caller {
+    for authenticator in authenticators {
+      if let caller = try await authenticator.caller(of: peer, at: now) { return caller }
+    }
+    throw peer.bearerToken == nil && peer.certificateURIs.isEmpty ? .noCredentials : .unknownToken
+  }
+}

@@ -1,0 +1,58 @@
+import Linux
+import Manifests
+import MeshCompiler
+import MeshModel
+import XDS
+
+/// The owner of the mesh: the last good generation, and what is wrong with the manifests on disk.
+actor MeshKeeper {
+  /// What a change of the manifests led to.
+  enum Outcome {
+    case changed(generation: UInt64)
+    /// The same mesh as before.
+    case unchanged
+    /// The manifests have errors; the last good generation stays.
+    case refused([Diagnostic])
+  }
+
+  private let options: CompilerOptions
+  private let publisher: Publisher
+  private var model = Model()
+  private var pods: [PodPlacement] = []
+  private var resources: ResourceSet?
+  private(set) var diagnostics: [Diagnostic] = []
+  private(set) var isStale = false
+  private(set) var changedAt: WallTime?
+  private(set) var compilation = Duration.zero
+
+  init(options: CompilerOptions, publisher: Publisher) {
+    self.options = options
+    self.publisher = publisher
+  }
+
+  /// Puts good manifests that mean something new into force, and tells every stream.
+  func take(_ snapshot: ManifestSnapshot, readAt: Instant) -> Outcome {
+    let start = MonotonicClock.now()
+    let compiled = snapshot.compiled(options: options)
+    diagnostics = compiled.diagnostics
+    isStale = compiled.hasErrors
+    if isStale { return .refused(compiled.diagnostics) }
+    var next = compiled.model
+    next.generation = model.generation
+    if resources != nil, next == model, compiled.pods == pods { return .unchanged }
+    next.generation += 1
+    let set = resources?.updated(with: model.change(to: next)) ?? ResourceSet(next)
+    (model, pods, resources, changedAt) = (next, compiled.pods, set, WallClock.now())
+    compilation = MonotonicClock.now().since(start)
+    publisher.publish(
+      Publication(resources: set, placements: Placements(compiled.pods), readAt: readAt))
+    return .changed(generation: next.generation)
+  }
+
+  var counts: (workloads: Int, services: Int, policies: Int) {
+    (model.workloads.count, model.services.count, model.policies.count)
+  }
+
+  /// What is in the mesh and cannot be sent.
+  var omitted: [RejectedResource] { resources?.omitted ?? [] }
+}

@@ -1,0 +1,123 @@
+import ControlAPI
+import Linux
+import Logging
+import Manifests
+import MeshModel
+import ServiceLifecycle
+import Telemetry
+import UnixSignals
+
+/// Why a control plane does not start.
+enum RunError: Error, Equatable, CustomStringConvertible {
+  case noConfigDirectory(String)
+  case cannotListen(String)
+
+  var description: String {
+    switch self {
+    case .noConfigDirectory(let path): "--config \(path) is no directory"
+    case .cannotListen(let address):
+      "cannot listen at \(address); is something else there, and is the address of this machine?"
+    }
+  }
+}
+
+/// Runs the control plane until a signal ends it.
+func runControlPlane(_ settings: RunSettings) async throws {
+  guard Directory.exists(settings.configDirectory) else {
+    throw RunError.noConfigDirectory(settings.configDirectory)
+  }
+  try CurrentProcess.ignoreBrokenPipe()
+  _ = try CurrentProcess.raiseDescriptorLimit()
+  let writer = try LogWriter()
+  LoggingSystem.bootstrap { label in
+    LineLogHandler(scope: label, writer: writer, format: settings.logFormat)
+  }
+  defer { writer.finish() }
+  let core = try await Core(settings)
+  // They end in the opposite order: status is there to the last.
+  var services: [any ServiceLifecycle.Service] = []
+  if let address = settings.admin {
+    services.append(
+      AdminServer.application(address: address, core: core, hasStatus: true, logger: core.logger))
+  }
+  if let address = settings.metrics {
+    services.append(
+      AdminServer.application(address: address, core: core, hasStatus: false, logger: core.logger))
+  }
+  services.append(CoreService(core: core))
+  var quiet = core.logger
+  quiet.logLevel = .warning
+  let group = ServiceGroup(
+    services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+  try await group.run()
+}
+
+/// Reads, serves and keeps what may change up to date.
+struct CoreService: ServiceLifecycle.Service {
+  let core: Core
+
+  func run() async throws {
+    try await withGracefulShutdownHandler {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { await watchManifests() }
+        group.addTask { await watchFiles() }
+        group.addTask { await sayWhere() }
+        try await serve()
+        group.cancelAll()
+      }
+    } onGracefulShutdown: {
+      core.logger.info("shutting down")
+      core.publisher.shutDown()
+      core.server.beginShutdown()
+    }
+  }
+
+  private func serve() async throws {
+    do throws(ControlError) {
+      try await core.server.run()
+    } catch {
+      let address = "\(core.settings.host):\(core.settings.port)"
+      core.logger.error("not served", metadata: ["address": "\(address)", "reason": "\(error)"])
+      throw RunError.cannotListen(address)
+    }
+  }
+
+  private func sayWhere() async {
+    guard let port = await core.server.port else { return }
+    core.logger.info(
+      "serving discovery and certificates",
+      metadata: ["host": "\(core.settings.host)", "port": "\(port)"])
+  }
+
+  private func watchManifests() async {
+    let directory = ManifestDirectory(path: core.settings.configDirectory)
+    do throws(CancellationError) {
+      try await directory.watch { snapshot, readAt in await core.take(snapshot, readAt: readAt) }
+    } catch {
+      // The service is ending.
+    }
+  }
+
+  /// Takes up changed authority files, TLS files and tokens; says so when they are wrong.
+  private func watchFiles() async {
+    var said: Set<String> = []
+    while true {
+      let isAuthorityNew = await core.signer.reload()
+      if isAuthorityNew { core.logger.info("certificate authority reloaded") }
+      if await core.serving.renew(core.server, isAuthorityNew: isAuthorityNew) {
+        core.logger.info("serving certificate in force")
+      }
+      if core.tokens?.reload() ?? false { core.logger.info("tokens reloaded") }
+      let problems = await core.status().problems.filter { $0.contains(": ") }
+      for problem in problems where !said.contains(problem) {
+        core.logger.error("not taken up", metadata: ["reason": "\(problem)"])
+      }
+      said = Set(problems)
+      do {
+        try await Task.sleep(for: Limit.fileInterval)
+      } catch {
+        return
+      }
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import ControlAPI
+import MeshModel
+import Telemetry
+
+/// All that `run` was told.
+struct RunSettings: Sendable, Equatable {
+  enum Serving: Sendable, Equatable {
+    /// Files in PEM, watched.
+    case files(certificate: String, key: String)
+    /// Of our own authority, for these names.
+    case issued(names: [String])
+  }
+
+  enum KeyPlace: Sendable, Equatable {
+    case file(String)
+    case issuer
+  }
+
+  struct Issuer: Sendable, Equatable {
+    var url: String
+    var audience: String
+    var keys: KeyPlace
+    /// `namespace/name` of node agents.
+    var nodeAccounts: Set<String>
+  }
+
+  var configDirectory: String
+  var caDirectory: String
+  /// An address without brackets, or a name.
+  var host: String
+  var port: UInt16
+  var serving: Serving
+  var tokenFile: String?
+  var issuer: Issuer?
+  var lifetimes: LifetimeRule
+  var trustDomain: String
+  var clusterDomain: String
+  var admin: SocketAddress?
+  var metrics: SocketAddress?
+  var logFormat: LogFormat
+}
