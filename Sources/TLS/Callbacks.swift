@@ -21,10 +21,31 @@ private func verify(
   guard let pointer = unsafe X509_STORE_CTX_get0_cert(store) else { return .peerSentNoCertificate }
   let leaf = unsafe ParsedCertificate(sharing: pointer)
   let role = unsafe exchange.pointee.role
+  let trust = unsafe exchange.pointee.trust
+  let own = unsafe exchange.pointee.credentials.identity.trustDomain
+  if case .unknown(let reason) = trust.revocations {
+    unsafe X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED)
+    return .revocationsUnknown(reason: reason)
+  }
+  let bundle = leaf.identities.first.flatMap { name in
+    name.trustDomain == own ? nil : trust.bundles[name.trustDomain]
+  }
+  if let bundle {
+    // From here on these are the only roots, not those of our own domain.
+    unsafe X509_STORE_CTX_set0_trusted_stack(store, bundle.certificates)
+  }
   guard unsafe X509_verify_cert(store) == 1 else {
     let fault = unsafe ChainFault(
       code: X509_STORE_CTX_get_error(store), depth: Int(X509_STORE_CTX_get_error_depth(store)))
     return failure(fault, leaf, role.other)
+  }
+  if let failure = unsafe trust.failure(ofChain: X509_STORE_CTX_get0_chain(store)) {
+    unsafe X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REVOKED)
+    return failure
+  }
+  guard !leaf.maySign else {
+    unsafe X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE)
+    return .unsuitableCertificate(leaf.identities.first, role: role.other)
   }
   // OpenSSL turns this into the alert bad_certificate, should we return a failure from here on.
   unsafe X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH)
@@ -33,7 +54,7 @@ private func verify(
   }
   let failure = unsafe PeerRule.failure(
     identities: leaf.identities, uris: leaf.uris, role: role, expected: exchange.pointee.expected,
-    trustDomain: exchange.pointee.credentials.identity.trustDomain)
+    trustDomain: own, isOtherDomainKnown: bundle != nil)
   if let failure { return failure }
   unsafe X509_STORE_CTX_set_error(store, X509_V_OK)
   unsafe exchange.pointee.peer = leaf.facts

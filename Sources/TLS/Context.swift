@@ -1,6 +1,9 @@
 import COpenSSL
 
 extension Credentials {
+  /// At least 112 bits: RSA from 2 048 bits, no SHA-1.
+  static let securityLevel: CInt = 2
+
   /// TLS 1.3 with AES-GCM and ALPN h2, both sides proven, nothing kept between sessions.
   ///
   /// Source: ambient-protocol.md, 1.1.
@@ -23,7 +26,7 @@ extension Credentials {
     unsafe copenssl_read_ahead(context)
     unsafe SSL_CTX_set_default_read_buffer_len(context, TLSLimit.readBuffer)
     unsafe copenssl_max_certificate_list(context, TLSLimit.bytesPerCertificateList)
-    unsafe SSL_CTX_set_security_level(context, 2)
+    unsafe SSL_CTX_set_security_level(context, Self.securityLevel)
     unsafe SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
     unsafe SSL_CTX_set_verify_depth(context, CInt(TLSLimit.intermediates))
     unsafe SSL_CTX_set_cert_verify_callback(context, verifyPeer, nil)

@@ -92,6 +92,11 @@ public enum CredentialsError: Error, Hashable, Sendable {
   case noRoots
   case tooManyRoots(Int)
   case unreadableRoot(index: Int)
+  /// Peers would refuse the leaf.
+  case unsuitableLeaf(reason: String)
+  /// Peers would refuse the chain, for the certificate so many above the leaf, in OpenSSL's words.
+  case invalidChain(place: Int, reason: String)
+  case expiredAuthority(place: Int, notAfter: WallTime)
   case library(reason: String)
 }
 
@@ -110,6 +115,13 @@ extension CredentialsError: CustomStringConvertible {
     case .tooManyRoots(let count):
       "the bundle has \(count) roots, at most \(TLSLimit.rootsPerBundle) are expected"
     case .unreadableRoot(let index): "root \(index) is not one DER X.509 certificate"
+    case .unsuitableLeaf(let reason): "peers would refuse the leaf: \(reason)"
+    case .invalidChain(0, let reason): "peers would refuse the leaf: \(reason)"
+    case .invalidChain(let place, let reason):
+      "peers would refuse certificate \(place) above the leaf: \(reason)"
+    case .expiredAuthority(let place, let notAfter):
+      "certificate \(place) above the leaf expired at \(Int64(notAfter.secondsSinceEpoch)) "
+        + "(Unix time)"
     case .library(let reason): "OpenSSL failed: \(reason)"
     }
   }

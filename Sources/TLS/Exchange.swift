@@ -11,6 +11,7 @@ import MeshModel
   var incoming: UnsafeMutablePointer<Buffer>?
   var outgoing: UnsafeMutablePointer<Buffer>?
   let credentials: Credentials
+  let trust: Trust
   let role: TLSRole
   /// The identities a client accepts; empty for a server.
   let expected: [SPIFFEID]
@@ -22,10 +23,11 @@ import MeshModel
   var messageCredit = TLSLimit.messagesInAdvance
   var unpaidBytes = 0
 
-  init(credentials: Credentials, role: TLSRole, expected: [SPIFFEID]) {
+  init(credentials: Credentials, trust: Trust, role: TLSRole, expected: [SPIFFEID]) {
     unsafe incoming = nil
     unsafe outgoing = nil
     self.credentials = credentials
+    self.trust = trust
     self.role = role
     self.expected = expected
   }

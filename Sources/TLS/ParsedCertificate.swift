@@ -39,6 +39,9 @@ import MeshModel
 
   var notAfter: WallTime { unsafe wallTime(X509_get0_notAfter(pointer)) }
 
+  /// Whether it says of itself that it is an authority's (basicConstraints CA:TRUE).
+  var maySign: Bool { unsafe X509_get_extension_flags(pointer) & CUnsignedInt(EXFLAG_CA) != 0 }
+
   /// Lower-case hexadecimal without leading zeros.
   var serialNumber: String {
     guard let integer = unsafe X509_get0_serialNumber(pointer),

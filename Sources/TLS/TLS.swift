@@ -17,6 +17,7 @@ public enum TLSLimit {
   /// Intermediates between a leaf and its root.
   public static let intermediates = 4
   public static let rootsPerBundle = 64
+  public static let revocationLists = 64
   /// Key updates and tickets a peer may send beyond what its plaintext pays for.
   public static let messagesInAdvance = 32
   /// Plaintext that pays for one more key update or ticket.

@@ -10,11 +10,15 @@ public enum TLSFailure: Error, Hashable, Sendable {
   /// The leaf may not be used in the peer's role (extended key usage, key usage).
   case unsuitableCertificate(SPIFFEID?, role: TLSRole)
   case chainTooLong(intermediates: Int)
+  /// An authority took it back: the leaf (place 0) or a certificate so many above it.
+  case certificateRevoked(SPIFFEID?, serialNumber: String, place: Int)
+  /// Revocations are asked for, and there are none to go by.
+  case revocationsUnknown(reason: String)
   /// Any other fault of the chain, in OpenSSL's words.
   case invalidChain(reason: String)
   /// No URI of the certificate is a SPIFFE identity; at most four of its URIs, for the log.
   case noIdentity(found: [String])
-  /// A client from elsewhere: its identity is real, but not of our trust domain.
+  /// Of a trust domain that is neither ours nor one we have a bundle of.
   case otherTrustDomain(expected: String, found: SPIFFEID)
   /// A server that is not who we dialled.
   case unexpectedIdentity(expected: [SPIFFEID], found: [SPIFFEID])
@@ -55,6 +59,11 @@ public struct TLSAlert: Hashable, Sendable {
   public init(number: UInt8) {
     self.number = number
   }
+}
+
+extension TLSAlert {
+  /// The peer says that our certificate was taken back.
+  public var isRevocation: Bool { number == 44 }
 }
 
 extension TLSAlert: CustomStringConvertible {
@@ -108,11 +117,17 @@ extension TLSFailure: CustomStringConvertible {
         + "look at its key usage"
     case .chainTooLong(let count):
       "the peer's certificate chain has more than \(count) intermediates"
+    case .certificateRevoked(let who, let serialNumber, let place):
+      "the peer's certificate\(of(who)) is revoked"
+        + (place == 0 ? "" : " with the authority \(place) above it") + ": serial \(serialNumber)"
+    case .revocationsUnknown(let reason):
+      "nobody is let in while revocations cannot be read: \(reason)"
     case .invalidChain(let reason): "the peer's certificate chain is not valid: \(reason)"
     case .noIdentity(let found):
       "the peer's certificate has no SPIFFE identity, only [\(found.joined(separator: ", "))]"
     case .otherTrustDomain(let expected, let found):
-      "the peer is \(found), but the trust domain here is \(expected)"
+      "the peer is \(found), but the trust domain here is \(expected): "
+        + "no bundle of the other one is configured"
     case .unexpectedIdentity(let expected, let found):
       "expected \(list(expected)), but the peer is \(list(found)): "
         + "another workload may have this address now"
@@ -139,6 +154,8 @@ extension TLSFailure: CustomStringConvertible {
     case .unknownRoot: "unknown_root"
     case .unsuitableCertificate: "unsuitable_certificate"
     case .chainTooLong, .invalidChain: "invalid_chain"
+    case .certificateRevoked: "revoked"
+    case .revocationsUnknown: "revocations_unknown"
     case .noIdentity: "no_identity"
     case .otherTrustDomain: "other_trust_domain"
     case .unexpectedIdentity: "unexpected_identity"
@@ -165,6 +182,7 @@ extension TLSFailure: CustomStringConvertible {
   private func hint(_ alert: TLSAlert) -> String {
     switch alert.number {
     case 42: " (it does not accept our identity)"
+    case 44: " (our certificate has been revoked)"
     case 45: " (our certificate has expired for it: compare the clocks)"
     case 48: " (it does not trust our root)"
     case 116: " (it wants a certificate)"

@@ -21,13 +21,17 @@ public import MeshModel
   private var hasReceivedClose = false
 
   /// Dials: the peer must prove one of the `expected` identities.
-  public init(client credentials: Credentials, expecting expected: [SPIFFEID]) throws(TLSFailure) {
-    try self.init(Exchange(credentials: credentials, role: .client, expected: expected))
+  public init(
+    client credentials: Credentials, expecting expected: [SPIFFEID], trust: Trust = .own
+  ) throws(TLSFailure) {
+    try self.init(
+      Exchange(credentials: credentials, trust: trust, role: .client, expected: expected))
   }
 
-  /// Answers: the peer must prove an identity of our own trust domain.
-  public init(server credentials: Credentials) throws(TLSFailure) {
-    try self.init(Exchange(credentials: credentials, role: .server, expected: []))
+  /// Answers: the peer must prove an identity of our own trust domain, or of one that `trust` has
+  /// a bundle of.
+  public init(server credentials: Credentials, trust: Trust = .own) throws(TLSFailure) {
+    try self.init(Exchange(credentials: credentials, trust: trust, role: .server, expected: []))
   }
 
   private init(_ value: consuming Exchange) throws(TLSFailure) {
@@ -77,6 +81,11 @@ public import MeshModel
 
   /// The credentials this session began with.
   public var credentials: Credentials { unsafe exchange.pointee.credentials }
+
+  var trust: Trust { unsafe exchange.pointee.trust }
+
+  /// The peer's certificates from leaf to root, as they were proven; owned by the session.
+  var verifiedChain: OpaquePointer? { unsafe SSL_get0_verified_chain(pointer) }
 }
 
 // MARK: Handshake

@@ -75,3 +75,79 @@ import X509
       Array(try SubjectAlternativeNames(names)) == [.uniformResourceIdentifier(Name.alice)])
   }
 }
+
+@Suite struct `A certificate that peers would refuse is found out before it is used` {
+  let root: TestAuthority
+  let key: PrivateKey
+  let now = WallTime(secondsSinceEpoch: Date().timeIntervalSince1970)
+
+  init() throws {
+    root = try TestAuthority(named: "root")
+    key = try PrivateKey()
+  }
+
+  private func fault(
+    _ authority: TestAuthority, _ wish: TestAuthority.Wish = .init(Name.alice),
+    intermediates: [[UInt8]] = [], roots: [[UInt8]]? = nil
+  ) throws -> CredentialsError? {
+    let leaf = try authority.leaf(for: publicKey(of: key), wish)
+    let credentials = try Credentials(
+      key: key, chain: [leaf] + intermediates, roots: roots ?? [root.der])
+    do throws(CredentialsError) {
+      try credentials.inspect(at: now)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test func `a good one passes, also of an RSA root and of an intermediate`() throws {
+    #expect(try fault(root) == nil)
+    let rsa = try TestAuthority(named: "rsa", rsa: true)
+    #expect(try fault(rsa, roots: [rsa.der]) == nil)
+    let middle = try TestAuthority(named: "middle", under: root)
+    #expect(try fault(middle, intermediates: [middle.der]) == nil)
+  }
+
+  @Test func `one that leads to no root`() throws {
+    let stranger = try TestAuthority(named: "stranger")
+    guard case .invalidChain(place: 0, _)? = try fault(stranger) else {
+      Issue.record("expected the chain to be refused")
+      return
+    }
+    let middle = try TestAuthority(named: "middle", under: root)
+    #expect(try fault(middle) != nil, "without the intermediate")
+  }
+
+  @Test func `one that may sign others`() throws {
+    var wish = TestAuthority.Wish(Name.alice)
+    wish.isAuthority = true
+    #expect(
+      try fault(root, wish) == .unsuitableLeaf(reason: "it may sign others (CA:TRUE)"))
+  }
+
+  @Test(
+    arguments: [nil, [.serverAuth], [.clientAuth], [.codeSigning]] as [[ExtendedKeyUsage.Usage]?])
+  func `one that may not stand at both ends`(usages: [ExtendedKeyUsage.Usage]?) throws {
+    var wish = TestAuthority.Wish(Name.alice)
+    wish.usages = usages
+    #expect(
+      try fault(root, wish)
+        == .unsuitableLeaf(reason: "its extended key usage lacks serverAuth or clientAuth"))
+  }
+
+  @Test func `one under an authority that has expired`() throws {
+    let middle = try TestAuthority(named: "middle", under: root, isExpired: true)
+    guard
+      case .expiredAuthority(place: 1, _)? = try fault(middle, intermediates: [middle.der])
+    else {
+      Issue.record("expected the chain to be refused")
+      return
+    }
+  }
+
+  @Test func `one under a certificate that may not sign`() throws {
+    let middle = try TestAuthority(named: "middle", under: root, mayIssue: false)
+    #expect(try fault(middle, intermediates: [middle.der]) != nil)
+  }
+}

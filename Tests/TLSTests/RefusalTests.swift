@@ -24,10 +24,14 @@ import X509
     return pair
   }
 
-  /// Both ends after a client with `wish` dialled Bob.
+  /// Both ends after a client with `wish` dialled Bob, whose domain it knows.
   private func answer(_ wish: TestAuthority.Wish) throws -> Pair {
-    let pair = try Pair(
-      client: authority.credentials(wish), expecting: [Name.bob], server: bob)
+    let known = Trust(bundles: ["cluster.local": try TrustBundle(roots: [authority.der])])
+    let pair = Pair(
+      End(
+        try TLSSession(
+          client: authority.credentials(wish), expecting: [id(Name.bob)], trust: known)),
+      try End(server: bob))
     pair.connect()
     return pair
   }

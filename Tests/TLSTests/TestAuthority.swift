@@ -20,7 +20,8 @@ struct TestAuthority {
     mayIssue: Bool = true, isExpired: Bool = false
   ) throws {
     let now = Date()
-    let key = rsa ? try makeRSAKey() : Certificate.PrivateKey(P256.Signing.PrivateKey())
+    let key =
+      rsa ? try makeRSAKey() : Certificate.PrivateKey(P256.Signing.PrivateKey())
     let subject = try DistinguishedName { CommonName(name) }
     certificate = try Certificate(
       version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: key.publicKey,
@@ -44,6 +45,7 @@ struct TestAuthority {
     var end: TimeInterval = 3_600
     var usages: [ExtendedKeyUsage.Usage]? = [.serverAuth, .clientAuth]
     var issuerName: DistinguishedName?
+    var isAuthority = false
 
     init(_ uris: String...) {
       names = uris.map { .uniformResourceIdentifier($0) }
@@ -58,7 +60,10 @@ struct TestAuthority {
         notValidBefore: now + wish.begin, notValidAfter: now + wish.end,
         issuer: wish.issuerName ?? certificate.subject, subject: DistinguishedName(),
         extensions: try Certificate.Extensions {
-          Critical(BasicConstraints.notCertificateAuthority)
+          Critical(
+            wish.isAuthority
+              ? BasicConstraints.isCertificateAuthority(maxPathLength: nil)
+              : .notCertificateAuthority)
           Critical(KeyUsage(digitalSignature: true))
           AuthorityKeyIdentifier(
             keyIdentifier: SubjectKeyIdentifier(hash: key.publicKey).keyIdentifier)

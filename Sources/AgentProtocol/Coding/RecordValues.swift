@@ -138,6 +138,8 @@ extension Summary: Coded {
     writer.integer(openDescriptors)
     writer.integer(silentWorkers)
     writer.integer(droppedRecords)
+    writer.integer(revokedInbound)
+    writer.integer(revokedOutbound)
     writer.boolean(isDraining)
   }
 
@@ -152,6 +154,8 @@ extension Summary: Coded {
     openDescriptors = try reader.integer()
     silentWorkers = try reader.integer()
     droppedRecords = try reader.integer()
+    revokedInbound = try reader.integer()
+    revokedOutbound = try reader.integer()
     isDraining = try reader.boolean()
   }
 }

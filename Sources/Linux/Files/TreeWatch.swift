@@ -27,21 +27,7 @@ public struct TreeWatch: ~Copyable, Sendable {
   /// Read the tree after the call: whatever changes later makes the descriptor readable again.
   public borrowing func drain() throws(LinuxError) -> Bool {
     let number = descriptor.number
-    var hasChanged = false
-    var bytes = [4_096 of UInt8](repeating: 0)
-    while true {
-      var span = bytes.mutableSpan
-      let count = unsafe span.withUnsafeMutableBufferPointer { room in
-        unsafe read(number, room.baseAddress, room.count)
-      }
-      if count > 0 {
-        hasChanged = true
-        continue
-      }
-      if count < 0 && errno == EINTR { continue }
-      if count < 0 && errno != EAGAIN { throw failed("read", errno, "inotify \(root)") }
-      break
-    }
+    let hasChanged = try drainWatch(number, "inotify \(root)")
     // Adding a watch twice changes nothing, so the whole tree is walked instead of book kept.
     if hasChanged { try watchTree(root, number) }
     return hasChanged

@@ -91,6 +91,8 @@ struct IdentityKeeper {
       }
       let credentials = try Credentials(
         key: key, chain: certificate.chain, roots: certificate.roots)
+      // Roots that no longer fit our own leaf count all the same: they say whom to trust.
+      if credentials.facts != entry.credentials?.facts { try credentials.inspect(at: now) }
       on(.issued(credentials.facts), certificate.identity, at: now, jitter: jitter)
       // The state has the last word on whose certificate it is and whether it is still good.
       guard kept[certificate.identity]?.state.certificate == credentials.facts else { return nil }
@@ -130,15 +132,26 @@ struct IdentityKeeper {
     return action
   }
 
-  func records(at now: WallTime) -> [CertificateRecord] {
+  /// With what revocations say of our own certificates.
+  func records(at now: WallTime, under trust: Trust) -> [CertificateRecord] {
     kept.map { identity, entry in
       let facts = entry.credentials?.facts
+      let objection = entry.credentials?.objection(under: trust)
       let never = WallTime(secondsSinceEpoch: 0)
       return CertificateRecord(
         identity: identity, serialNumber: facts?.serialNumber ?? "",
         notBefore: facts?.notBefore ?? never, notAfter: facts?.notAfter ?? never,
-        renewal: entry.wake ?? never, state: entry.state.summary,
+        renewal: entry.wake ?? never, state: objection?.ownState ?? entry.state.summary,
         rootCount: UInt32(clamping: entry.credentials?.rootCount ?? 0))
     }
+  }
+}
+
+extension TLSFailure {
+  /// What a revocation list says of ourselves, for `status`; nil when it is something else.
+  fileprivate var ownState: String? {
+    guard case .certificateRevoked(_, let serialNumber, let place) = self else { return nil }
+    let what = place == 0 ? "revoked" : "revoked with the authority \(place) above it"
+    return "\(what) (serial \(serialNumber)): peers with the same list refuse it"
   }
 }

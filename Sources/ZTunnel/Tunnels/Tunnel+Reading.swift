@@ -63,7 +63,7 @@ extension Tunnel {
         worker.plain.removeAll()
         // The session seals nothing more, but its alert waits in `cipherOut`.
         send()
-        fail(.tlsFailure, "\(failure)")
+        fail(flag(of: failure), "\(failure)")
       }
     }
   }
