@@ -107,3 +107,22 @@ write("ManifestText", "all", POD + b"---\n" + SERVICE + b"---\n" + POLICY)
 write("ManifestText", "anchors", b"a: &x [1, 2]\nb: *x\nc: {<<: {d: |\n  text\n}}\n")
 write("ManifestText", "json", b'{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", '
       b'"labels": {"istio.io/dataplane-mode": "ambient"}}}')
+
+
+# DNS: the first byte chooses between a client's message and a query with its answer.
+def question(host, kind=1, edns=None, case=lambda name: name):
+    name = b"".join(bytes([len(part)]) + case(part).encode() for part in host.split(".") if part) + b"\0"
+    head = struct.pack(">HHHHHH", 0x1234, 0x0100, 1, 0, 0, 0 if edns is None else 1)
+    tail = b"" if edns is None else b"\0" + struct.pack(">HHIH", 41, edns, 0x8000, 0)
+    return head + name + struct.pack(">HH", kind, 1) + tail
+
+
+for number, (host, kind, edns) in enumerate([
+        ("web", 1, None), ("web.shop.svc.cluster.local", 28, 1232), ("db", 1, 512), ("db.shop", 33, 4096),
+        ("_80._tcp.web.shop.svc.cluster.local", 33, None), ("db-3.db.shop", 1, None),
+        ("10-0-0-7.shop.pod.cluster.local", 1, None), ("a.wild.example", 1, None),
+        ("api.example.com.shop.svc.cluster.local", 1, 1232), ("", 255, None)]):
+    write("DNS", f"query-{number}", b"\0" + question(host, kind, edns))
+asked = question("www.example.org", 1, 1232)
+reply = b"\x42\x42\x81\x80" + asked[4:-11] + b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + bytes(4)
+write("DNS", "answer", bytes([len(asked) | 1]) + asked[:len(asked) | 1] + reply)
