@@ -25,6 +25,8 @@ package actor Mesh {
   private var programs: [Running] = []
   private var servers: [String: Running] = [:]
   private var agentArguments: [String]
+  /// The one that runs now, if any.
+  var controlPlane: Running?
 
   @TaskLocal package static var current: Mesh?
 
@@ -137,15 +139,16 @@ package actor Mesh {
   package static let agentPath = ProcessInfo.processInfo.environment["NODE_AGENT"] ?? ""
   package static let tunnelPath = ProcessInfo.processInfo.environment["ZTUNNEL"] ?? ""
 
-  package func startAgent(_ name: String) async throws {
+  /// - source: where the mesh and certificates come from; by default from here.
+  package func startAgent(_ name: String, source: [String]? = nil) async throws {
     let node = try #require(nodes[name])
+    let own = ["--config", "\(directory)/manifests", "--ca-dir", "\(directory)/ca"]
     let agent = try Running(
       [
         "nsenter", "--net=/run/netns/\(node.namespace)", Self.agentPath, "run",
-        "--node", node.name, "--config", "\(directory)/manifests",
-        "--state-dir", node.stateDirectory, "--ca-dir", "\(directory)/ca",
+        "--node", node.name, "--state-dir", node.stateDirectory,
         "--ztunnel", Self.tunnelPath, "--log-format", "json",
-      ] + agentArguments)
+      ] + (source ?? own) + agentArguments)
     nodes[name]?.agents.append(agent)
   }
 
@@ -213,6 +216,14 @@ package actor Mesh {
         "nsenter", "--net=/run/netns/\(netns)", "env", "PYTHONPATH=\(Self.programs)",
         "PYTHONDONTWRITEBYTECODE=1", "python3", try Self.path(of: program),
       ] + arguments)
+    programs.append(running)
+    return running
+  }
+
+  /// Runs a program of ours in a node's namespace until the mesh ends.
+  package func spawnProgram(on node: String, _ command: [String]) throws -> Running {
+    let namespace = try #require(nodes[node]).namespace
+    let running = try Running(["nsenter", "--net=/run/netns/\(namespace)"] + command)
     programs.append(running)
     return running
   }
