@@ -35,3 +35,9 @@ public enum ResourceType: Hashable, Sendable, CaseIterable {
 
 /// The name that stands for every resource of a type.
 let wildcard = "*"
+
+/// How our server ends the version info of a response that is only a part of what it has to say.
+///
+/// The protocol has no mark for that; other servers send what a stream asks for first in one piece,
+/// and other clients do not look.
+let moreFollows = " (more follows)"

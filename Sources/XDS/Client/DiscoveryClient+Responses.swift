@@ -14,7 +14,8 @@ extension DiscoveryClient {
       update.reply = reply
       return update
     }
-    withHolding(type) { $0.isAnswered = true }
+    update.isPartial = response.systemVersionInfo.hasSuffix(moreFollows)
+    if !update.isPartial { withHolding(type) { $0.isAnswered = true } }
     let (resources, duplicates) = distinct(response.resources)
     for name in response.removedResources {
       answer(name, &update)

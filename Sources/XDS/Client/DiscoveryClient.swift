@@ -36,7 +36,8 @@ public struct DiscoveryClient: Sendable {
     model = Model()
   }
 
-  /// The first response of every type that comes whole was seen, on this stream or an earlier one.
+  /// The first answer about every type that comes whole was seen, to its end, on this stream or an
+  /// earlier one.
   public var isComplete: Bool {
     policies.isAnswered && (isOnDemand || addresses.isAnswered)
   }

@@ -11,6 +11,8 @@ public struct DiscoveryUpdate: Sendable {
   public var rejectedCount = 0
   /// Names that were asked for and are answered now, whether by a resource or by its absence.
   public var answered: [String] = []
+  /// The server has more to say of this type before it has said everything.
+  public var isPartial = false
   /// The response was of a type that was not asked for; acknowledged, not looked at.
   public var isOfUnknownType = false
 

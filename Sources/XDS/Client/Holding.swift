@@ -60,6 +60,8 @@ struct Holding: Sendable {
     var claims: [String: String] = [:]
     var bytes = 0
     unconfirmed = []
+    // What the server has in another version than the claimed one comes again, to be judged anew.
+    rejected = [:]
     for (name, entry) in known {
       // Tags and lengths of a map entry on the wire: at most 12 bytes.
       bytes += name.utf8.count + entry.version.utf8.count + 12

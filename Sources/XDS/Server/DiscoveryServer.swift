@@ -88,7 +88,8 @@ public struct DiscoveryServer: Sendable {
     }
     var response = watch.takeResponse(from: table, within: responseBytes)
     response.typeURL = type.typeURL
-    response.systemVersionInfo = "\(resources.generation)"
+    response.systemVersionInfo =
+      "\(resources.generation)" + (watch.waiting.isEmpty ? "" : moreFollows)
     response.nonce = "\(watch.nextNonce)"
     watch.nextNonce += 1
     watch.owesAnswer = false
