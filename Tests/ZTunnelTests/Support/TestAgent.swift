@@ -95,6 +95,7 @@ final class TestAgent {
           canary4: SocketAddress(ip: .v4(0xc000_0201), port: 8080),
           canary6: SocketAddress(ip: .v6(high: 0x2001_0db8_0000_0000, low: 1), port: 8080),
           mark: TestNetwork.mark, reservedPorts: 18_000...19_999)))
+    try send(.trust(TrustUpdate()))
   }
 
   func send(_ model: Model) throws {

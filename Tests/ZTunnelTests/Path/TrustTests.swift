@@ -1,0 +1,151 @@
+import AgentProtocol
+import Linux
+import MeshModel
+import Testing
+
+@Suite(.enabled(if: CurrentProcess.isRoot, "needs root"), .serialized)
+struct `Trust changes under live tunnels` {
+  private func serialNumber(of agent: TestAgent) throws -> String {
+    guard case .certificates(let records) = try agent.inspect(.certificates),
+      let record = records.first
+    else { throw TestAgent.Timeout(waitingFor: "a certificate") }
+    return record.serialNumber
+  }
+
+  private func summary(_ agent: TestAgent) throws -> Summary {
+    guard case .summary(let summary) = try agent.inspect(.summary) else {
+      throw TestAgent.Timeout(waitingFor: "a summary")
+    }
+    return summary
+  }
+
+  private func update(
+    _ agent: TestAgent, _ update: TrustUpdate, isTaken: Bool = true
+  ) throws {
+    try agent.send(.trust(update))
+    try agent.wait("an answer to the trust") { message in
+      switch message {
+      case .trustApplied(update.number): isTaken
+      case .trustRejected(update.number, _): !isTaken
+      default: false
+      }
+    }
+  }
+
+  @Test func `a client that is taken back is cut, and comes in no more`() throws {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve(TestServer.echo)
+    _ = server
+    let stream = try nodes.dial()
+    try stream.send("one")
+    #expect(try stream.receiveText(3) == "one")
+    let serial = try serialNumber(of: nodes.source)
+    let list = try nodes.authority.revocationList(of: [serial])
+    let began = MonotonicClock.now()
+    try update(nodes.destination, TrustUpdate(number: 7, revocations: .lists([list])))
+    #expect(throws: Stream.Failure.reset) { try stream.receive() }
+    #expect(MonotonicClock.now().since(began) < .seconds(1))
+
+    let cut = try #require(try nodes.destination.refusal("the cut"))
+    #expect(cut.endedLiveConnection)
+    #expect(cut.sourceIdentity?.serviceAccount == "client")
+    guard case .failure(.revoked, let reason) = cut.cause else {
+      Issue.record("\(cut.cause)")
+      return
+    }
+    #expect(reason.contains(serial))
+    var flags: [ResponseFlag] = []
+    try nodes.destination.wait("the record of the stream") {
+      guard case .connectionClosed(let record) = $0 else { return false }
+      flags.append(record.flag)
+      return record.flag == .revoked
+    }
+
+    let again = try nodes.dial()
+    #expect(throws: Stream.Failure.reset) { try again.receive() }
+    let refused = try #require(try nodes.destination.refusal("the new handshake"))
+    #expect(!refused.endedLiveConnection)
+    let own = try #require(try nodes.source.refusal("the client's own record"))
+    guard case .failure(.revoked, let words) = own.cause else {
+      Issue.record("\(own.cause)")
+      return
+    }
+    #expect(words.contains("our certificate has been revoked"))
+    let inbound = try summary(nodes.destination).revokedInbound
+    #expect(inbound >= 2, "\(inbound)")
+    #expect(try summary(nodes.source).revokedOutbound == 0, "the peer counts it")
+  }
+
+  @Test func `a server that is taken back is cut at the client's end, until it is not any more`()
+    throws
+  {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve(TestServer.echo)
+    _ = server
+    let stream = try nodes.dial()
+    try stream.send("one")
+    #expect(try stream.receiveText(3) == "one")
+    let serial = try serialNumber(of: nodes.destination)
+    let list = try nodes.authority.revocationList(of: [serial])
+    try update(nodes.source, TrustUpdate(number: 1, revocations: .lists([list])))
+    #expect(throws: Stream.Failure.reset) { try stream.receive() }
+    let again = try nodes.dial()
+    #expect(throws: Stream.Failure.reset) { try again.receive() }
+    #expect(try summary(nodes.source).revokedOutbound >= 2)
+
+    try update(nodes.source, TrustUpdate(number: 2, revocations: .lists([])))
+    let third = try nodes.dial()
+    try third.send("three")
+    #expect(try third.receiveText(5) == "three")
+  }
+
+  @Test func `who is not named does not notice`() throws {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve(TestServer.echo)
+    _ = server
+    let stream = try nodes.dial()
+    try stream.send("one")
+    #expect(try stream.receiveText(3) == "one")
+    let list = try nodes.authority.revocationList(of: ["0badcafe"])
+    for agent in [nodes.source, nodes.destination] {
+      try update(agent, TrustUpdate(number: 1, revocations: .lists([list])))
+    }
+    try stream.send("two")
+    #expect(try stream.receiveText(3) == "two")
+  }
+
+  @Test func `lists that cannot be read leave the last good ones in force`() throws {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve(TestServer.echo)
+    _ = server
+    let list = try nodes.authority.revocationList(of: [serialNumber(of: nodes.source)])
+    try update(nodes.destination, TrustUpdate(number: 1, revocations: .lists([list])))
+    try update(
+      nodes.destination, TrustUpdate(number: 2, revocations: .lists([[1, 2, 3]])), isTaken: false)
+    let stream = try nodes.dial()
+    #expect(throws: Stream.Failure.reset) { try stream.receive() }
+  }
+
+  @Test func `while there are none to go by nobody is let in, live or new`() throws {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve(TestServer.echo)
+    _ = server
+    let stream = try nodes.dial()
+    try stream.send("one")
+    #expect(try stream.receiveText(3) == "one")
+    let unknown = TrustUpdate(number: 1, revocations: .unknown(reason: "crl.pem: no such file"))
+    try update(nodes.destination, unknown)
+    #expect(throws: Stream.Failure.reset) { try stream.receive() }
+    guard case .failure(_, let reason)? = try nodes.destination.refusal("the cut")?.cause else {
+      Issue.record("expected a failure")
+      return
+    }
+    #expect(reason.contains("crl.pem: no such file"))
+    let again = try nodes.dial()
+    #expect(throws: Stream.Failure.reset) { try again.receive() }
+    try update(nodes.destination, TrustUpdate(number: 2))
+    let third = try nodes.dial()
+    try third.send("three")
+    #expect(try third.receiveText(5) == "three")
+  }
+}
