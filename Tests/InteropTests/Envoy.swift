@@ -87,7 +87,7 @@ struct Envoy: Sendable {
     return value.flatMap { Int($0) } ?? 0
   }
 
-  /// The access log's entries of one kind, `terminate` or `originate`; Envoy writes them late.
+  /// The access log's entries of one kind, `terminate` or `originate`; written a little late.
   func entries(_ kind: String) throws -> [JSON] {
     try process.standardOutput.split(separator: "\n")
       .map { try JSON(parsing: String($0)) }
@@ -97,8 +97,7 @@ struct Envoy: Sendable {
   /// Waits until the access log has an entry for which `condition` holds.
   func entry(_ kind: String, _ condition: (JSON) -> Bool) async throws -> JSON {
     var found: JSON?
-    // Envoy flushes its access log every ten seconds, or when 64 KiB are full.
-    try await eventually("an entry of the access log", within: .seconds(15)) {
+    try await eventually("an entry of the access log") {
       found = try entries(kind).first(where: condition)
       return found != nil
     }

@@ -92,14 +92,17 @@ extension `Beside other programs` {
       }
     }
 
-    @Test func `1000 connections at the same time, 200 to a tunnel at most`() async throws {
+    @Test
+    func `1000 connections at the same time, more than 200 on a tunnel that knows no cap yet`()
+      async throws
+    {
       let mesh = try Mesh.shared
       try await Envoy.serving(of: mesh, Envoy.originate(to: "server", in: mesh), "streams=1000") {
         envoy in
         let result = try await client("many", "1000")
         #expect(result["good"].int == 1_000, "\(result)")
         let tunnels = try await envoy.statistic("cluster.to_\(Self.port).upstream_cx_total")
-        #expect((5...20).contains(tunnels), "\(tunnels)")
+        #expect((1...20).contains(tunnels), "\(tunnels)")
         let refused = try await envoy.statistic(
           "cluster.to_\(Self.port).http2.stream_refused_errors")
         #expect(refused == 0)

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""How connections end: endings.py serve PORT, endings.py leave HOST PORT reset|close
+"""How connections end: endings.py serve PORT, endings.py leave HOST PORT reset|close,
+endings.py echo HOST PORT BYTES COUNT
 
 The server gives back each byte it gets, and prints one line of JSON a connection: "eof" after a FIN (and then closes
-too), or the kernel's name of the error. The client exchanges five bytes and leaves as it is told.
+too), or the kernel's name of the error. The first client exchanges five bytes and leaves as it is told. The second
+opens COUNT connections to an echo at once, sends BYTES on each, half-closes, and compares what comes until the end.
 """
 import errno
 import json
+import random
 import socket
 import struct
 import sys
@@ -43,4 +46,39 @@ def leave(host, port, how):
     print(json.dumps({"answer": answer.decode()}), flush=True)
 
 
-{"serve": serve, "leave": leave}[sys.argv[1]](*sys.argv[2:])
+def echo_one(host, port, count, outcome):
+    sent = random.Random(count).randbytes(count)
+    received = bytearray()
+    try:
+        connection = socket.create_connection((host, int(port)), 30)
+
+        def push():
+            try:
+                connection.sendall(sent)
+                connection.shutdown(socket.SHUT_WR)
+            except OSError as error:
+                outcome.append(repr(error))
+
+        threading.Thread(target=push).start()
+        while piece := connection.recv(1 << 16):
+            received += piece
+        connection.close()
+    except OSError as error:
+        outcome.append(repr(error))
+    if received == sent:
+        outcome.append("good")
+
+
+def echo(host, port, size, count):
+    outcome = []
+    threads = [
+        threading.Thread(target=echo_one, args=(host, port, int(size), outcome)) for _ in range(int(count))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    faults = sorted({word for word in outcome if word != "good"})
+    print(json.dumps({"good": outcome.count("good"), "faults": faults}), flush=True)
+
+
+{"serve": serve, "leave": leave, "echo": echo}[sys.argv[1]](*sys.argv[2:])

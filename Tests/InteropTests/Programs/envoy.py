@@ -166,7 +166,7 @@ def main():
     program = os.environ["ENVOY_BIN"]
     os.execv(program, [
         program, "-c", made.name, "--concurrency", "2", "--disable-hot-restart", "--log-level", "warning",
-        "--drain-time-s", "4", "--drain-strategy", "immediate"])
+        "--drain-time-s", "4", "--drain-strategy", "immediate", "--file-flush-interval-msec", "200"])
 
 
 main()
