@@ -32,6 +32,10 @@ enum ZTunnelLimit {
   static let drainEcho = Duration.seconds(1)
   /// Streams of ours on one tunnel connection; the peer may allow fewer.
   static let streamsPerTunnel = 200
+  /// Tunnel connections of one key, whose streams share one destination.
+  static let tunnelsPerKey = 64
+  /// Wait for room on a tunnel connection, with dialling one and its TLS handshake.
+  static let tunnelRoom = Duration.seconds(25)
   /// Connections that may wait for tunnel connections of one key.
   static let waitingPerKey = 4_096
   /// Inbound connections of a worker whose handshake is not done, at about 80 KB each; the oldest

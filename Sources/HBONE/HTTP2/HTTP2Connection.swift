@@ -109,6 +109,9 @@ public struct HTTP2Connection: ~Copyable {
   /// The peer's SETTINGS have come: it speaks HTTP/2, and its stream cap is known.
   public var hasPeerSettings: Bool { peer.hasArrived }
 
+  /// Streams the peer allows at a time, as it said last; a default until it has said anything.
+  public var peerStreamLimit: Int { peer.maxConcurrentStreams }
+
   /// Takes bytes from the front of `bytes`, up to and with the first event.
   ///
   /// Call again with the rest until nothing is consumed and no event comes; then keep the rest, at

@@ -31,12 +31,15 @@ extension Worker {
   /// Begins to connect to an application, inside its pod's namespace, keeping the client's address.
   ///
   /// The mark brings the answers back through lo, to us. A pod that calls itself keeps nothing: the
-  /// kernel would take such a packet for its own.
+  /// kernel would take such a packet for its own. Nor does a dial of loopback, which hears of the
+  /// client by other means.
   func dialApplication(
     in pod: ServedPod, from client: IPAddress, to target: SocketAddress
   ) throws(LinuxError) -> Socket {
     let socket: Socket
-    if let configuration, client != target.ip, client.isIPv4 == target.ip.isIPv4 {
+    if let configuration, client != target.ip, client.isIPv4 == target.ip.isIPv4,
+      !target.ip.isLoopback
+    {
       socket = try dial(
         target, in: pod.shared.namespace,
         as: PreservedSource(

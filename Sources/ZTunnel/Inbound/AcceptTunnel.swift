@@ -48,7 +48,7 @@ extension Worker {
     guard !tunnel.isClosed else { return true }
     guard let credentials = usableCredentials(of: tunnel.localIdentity) else { return false }
     do throws(TLSFailure) {
-      tunnel.begin(try TLSSession(server: credentials))
+      tunnel.begin(try TLSSession(server: credentials, trust: trust))
     } catch {
       tunnel.fail(.tlsFailure, "\(error)")
     }
@@ -58,24 +58,38 @@ extension Worker {
   /// A CONNECT that is for this pod and may pass goes on to its application.
   func acceptStream(_ stream: StreamID, _ request: ConnectRequest, on tunnel: Tunnel) {
     guard case .server(let local) = tunnel.purpose else { return }
-    guard request.fault == nil, let target = Self.target(of: request, local: local) else {
+    guard request.fault == nil, let authority = Hop.Authority(of: request) else {
       tunnel.refuseStream(stream, status: 400)
       return
     }
-    guard !AgentPort.contains(target.port) else {
-      tunnel.refuseStream(stream, status: 503)
-      return
+    let workload = mesh.workload(uid: tunnel.pod.workloadUID)
+    let plan =
+      workload.map { mesh.inboundPlan(for: $0, at: local.ip, authority: authority) }
+      ?? .refuse(.unknownWorkload)
+    var facts = ConnectionFacts(
+      source: tunnel.peerIdentity, sourceIP: tunnel.peer.ip, destinationIP: local.ip,
+      destinationPort: authority.port)
+    let isForeign = ConnectHeaders.isFromOtherNetwork(
+      request.headers, own: workload?.network ?? "")
+    switch plan {
+    case .refuse(let refusal):
+      let id = randomNumber()
+      refusedInbound(
+        id: id, .failure(flag: .connect, reason: "\(refusal)"), facts, source: tunnel.peer,
+        in: tunnel.pod)
+      tunnel.refuseStream(
+        stream, status: refusal.status, [RefusalHeader(id: id, reason: "\(refusal)").field])
+    case .accept(let target):
+      facts.destinationPort = target.address.port
+      if case .deny(let denial) = verdict(facts, for: tunnel.pod) {
+        tunnel.refuseStream(stream, status: 401, [refusal(denial, facts, on: tunnel)])
+        return
+      }
+      let setup = InboundSetup(
+        on: tunnel, stream, to: target, facts: facts, isForeign: isForeign, isEnd: request.isEnd,
+        worker: self)
+      setup.begin()
     }
-    let facts = ConnectionFacts(
-      source: tunnel.peerIdentity, sourceIP: tunnel.peer.ip, destinationIP: target.ip,
-      destinationPort: target.port)
-    if case .deny(let denial) = verdict(facts, for: tunnel.pod) {
-      tunnel.refuseStream(stream, status: 401, [refusal(denial, facts, on: tunnel)])
-      return
-    }
-    let setup = InboundSetup(
-      on: tunnel, stream, to: target, facts: facts, isEnd: request.isEnd, worker: self)
-    setup.begin()
   }
 
   /// Records a refusal, and gives what tells the other side of it.
@@ -86,19 +100,28 @@ extension Worker {
     refusedInbound(id: id, .policy(denial), facts, source: tunnel.peer, in: tunnel.pod)
     return RefusalHeader(id: id, reason: "\(denial)").field
   }
+}
 
-  /// The pod's own address and a port of the application, or nil.
-  static func target(of request: ConnectRequest, local: SocketAddress) -> SocketAddress? {
-    let authority: ConnectAuthority
+extension Hop.Authority {
+  /// What a CONNECT asks for; nil when that cannot be read.
+  init?(of request: ConnectRequest) {
     do throws(ConnectAuthority.ParseError) {
-      authority = try ConnectAuthority(parsing: request.authority)
+      let authority = try ConnectAuthority(parsing: request.authority)
+      guard authority.port > 0 else { return nil }
+      switch authority.host {
+      case .address(let ip): self = .address(SocketAddress(ip: ip, port: authority.port))
+      case .name(let name): self = .host(name, port: authority.port)
+      }
     } catch {
       return nil
     }
-    guard let target = authority.socketAddress, target.ip == local.ip, target.port > 0 else {
-      return nil
+  }
+
+  var port: UInt16 {
+    switch self {
+    case .address(let address): address.port
+    case .host(_, let port): port
     }
-    return target
   }
 }
 
@@ -115,19 +138,22 @@ final class InboundSetup: Setup {
   let worker: Worker
   private let tunnel: Tunnel
   private let stream: StreamID
-  private let target: SocketAddress
+  private let target: InboundTarget
   private let facts: ConnectionFacts
+  /// The peer's address means another workload here, if any.
+  private let isForeign: Bool
   private let isEnd: Bool
   private var application: AppSocket?
 
   init(
-    on tunnel: Tunnel, _ stream: StreamID, to target: SocketAddress, facts: ConnectionFacts,
-    isEnd: Bool, worker: Worker
+    on tunnel: Tunnel, _ stream: StreamID, to target: InboundTarget, facts: ConnectionFacts,
+    isForeign: Bool, isEnd: Bool, worker: Worker
   ) {
     self.tunnel = tunnel
     self.stream = stream
     self.target = target
     self.facts = facts
+    self.isForeign = isForeign
     self.isEnd = isEnd
     self.worker = worker
   }
@@ -135,7 +161,7 @@ final class InboundSetup: Setup {
   func begin() {
     do throws(LinuxError) {
       let socket = try worker.dialApplication(
-        in: tunnel.pod, from: tunnel.peer.ip, to: target)
+        in: tunnel.pod, from: tunnel.peer.ip, to: target.dialled)
       let application = AppSocket(socket, in: tunnel.pod, isClient: false, worker: worker)
       application.setup = self
       application.isEnding = isEnd
@@ -160,17 +186,38 @@ final class InboundSetup: Setup {
       end(status: 401, [worker.refusal(denial, facts, on: tunnel)])
       return
     }
+    guard sendHeader(to: socket) else {
+      fail("the application took no PROXY header")
+      return
+    }
     application = nil
     socket.deadline = nil
     socket.setup = nil
     socket.link = .stream(tunnel, stream)
-    worker.openedInbound(socket, facts, source: tunnel.peer, target, .hbone, in: tunnel.pod)
+    worker.openedInbound(
+      socket, facts, source: tunnel.peer, target.address, .hbone, in: tunnel.pod,
+      service: target.service, isForeign: isForeign)
     tunnel.http2.respond(
       stream, status: 200, headers: [ConnectHeaders.described(by: tunnel.pod.baggage)],
       endStream: false)
     worker.flushLater(tunnel)
     socket.drainPending()
     if !socket.isClosed { worker.queue(socket) }
+  }
+
+  /// Tells an application tunnel who connects, and to what; true when there is nothing to tell.
+  ///
+  /// A socket that has just connected takes so few bytes at once.
+  private func sendHeader(to socket: AppSocket) -> Bool {
+    guard let proxied = target.proxied else { return true }
+    var bytes = Buffer()
+    bytes.append(
+      contentsOf: ProxyHeader(
+        source: tunnel.peer, destination: proxied, identity: tunnel.peerIdentity
+      ).bytes)
+    let outcome = socket.socket?.send(from: &bytes) ?? .wouldBlock
+    if case .sent = outcome { return bytes.isEmpty }
+    return false
   }
 
   override func expired() {
@@ -187,7 +234,9 @@ final class InboundSetup: Setup {
   override func tunnelFailed(_ failure: TunnelFailure) { leave() }
 
   private func fail(_ reason: String) {
-    worker.failedInbound(facts, source: tunnel.peer, target, .hbone, reason, in: tunnel.pod)
+    worker.failedInbound(
+      facts, source: tunnel.peer, target.address, .hbone, reason, in: tunnel.pod,
+      isForeign: isForeign)
     end(status: 503, [])
   }
 

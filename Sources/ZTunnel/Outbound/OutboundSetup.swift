@@ -11,8 +11,9 @@ final class OutboundSetup: Setup {
   enum Step {
     case waiting(reason: String)
     case dialing(AppSocket, Hop?)
-    case waitingForTunnel(Hop)
-    case waitingForAnswer(Tunnel, StreamID, Hop)
+    /// For room on a tunnel connection of the key, or for one to come up.
+    case waitingForTunnel(Hop, TunnelKey)
+    case waitingForAnswer(Tunnel, StreamID, Hop, TunnelKey)
     case over
   }
 
@@ -22,11 +23,13 @@ final class OutboundSetup: Setup {
   let source: SocketAddress
   let originalDestination: SocketAddress
   private let arrived: Instant
-  private var step = Step.waiting(reason: "")
+  var step = Step.waiting(reason: "")
   private var hops: [Hop] = []
   private var nextHop = 0
   private var redials = 0
   private(set) var service: ServiceKey?
+  /// Who the far end proved to be; nil before, and without a tunnel.
+  var provenIdentity: SPIFFEID?
   /// Why the last candidate failed, for the record when none is left.
   private var failure: (flag: ResponseFlag, reason: String) = (.none, "")
 
@@ -82,7 +85,7 @@ final class OutboundSetup: Setup {
     begin()
   }
 
-  private func wait(for reason: String) {
+  func wait(for reason: String) {
     guard worker.mayWait() else {
       refuse(.failure(flag: .identity, reason: "\(reason), and too many wait already"))
       return
@@ -100,14 +103,24 @@ final class OutboundSetup: Setup {
     }
     let hop = hops[nextHop]
     nextHop += 1
+    guard hop.hostname.isEmpty else {
+      failed(.connect, "\(hop.workloadUID) has no address, only the name \(hop.hostname)")
+      return
+    }
     switch hop.transport {
     case .plaintext: dial(hop.address, hop)
     case .local: dialLocal(hop)
-    case .hbone: openTunnel(hop)
+    case .hbone: openTunnel(to: hop, proving: hop.identities, hop.workloadUID)
+    case .doubleHBONE:
+      guard let gateway = hop.gateway else {
+        failed(.connect, "\(hop.workloadUID) is on another network without an entry")
+        return
+      }
+      openTunnel(to: hop, proving: gateway.identities, gateway.workloadUID)
     }
   }
 
-  private func failed(_ flag: ResponseFlag, _ reason: String) {
+  func failed(_ flag: ResponseFlag, _ reason: String) {
     failure = (flag, reason)
     tryNext()
   }
@@ -222,66 +235,8 @@ final class OutboundSetup: Setup {
 
   // MARK: Tunnel
 
-  private func openTunnel(_ hop: Hop) {
-    guard let workload = worker.mesh.workload(uid: pod.workloadUID) else {
-      failed(.identity, "the model does not know workload \(pod.workloadUID)")
-      return
-    }
-    guard worker.usableCredentials(of: workload.identity) != nil else {
-      wait(for: "no certificate for \(workload.identity)")
-      return
-    }
-    step = .waitingForTunnel(hop)
-    client.deadline = nil
-    worker.openStream(
-      for: self,
-      TunnelKey(
-        podUID: pod.uid, source: workload.identity, destination: hop.identity,
-        address: hop.address.ip, workloadUID: hop.workloadUID))
-  }
-
-  /// Sends CONNECT; false when the connection has no room after all.
-  func open(on tunnel: Tunnel) -> Bool {
-    guard case .waitingForTunnel(let hop) = step else { return true }
-    let headers = ConnectHeaders.fields(
-      baggage: pod.baggage, client: source, serviceHost: service?.hostname,
-      traceHigh: worker.randomNumber(), traceLow: worker.randomNumber(),
-      span: worker.randomNumber())
-    guard let stream = tunnel.http2.open(authority: "\(hop.address)", headers: headers) else {
-      return false
-    }
-    tunnel.streams[stream] = client
-    tunnel.totalStreams += 1
-    step = .waitingForAnswer(tunnel, stream, hop)
-    client.expire(after: ZTunnelLimit.connectAnswer)
-    worker.flushLater(tunnel)
-    return true
-  }
-
-  func answered(_ response: Response) {
-    guard case .waitingForAnswer(let tunnel, let stream, let hop) = step else { return }
-    guard response.isSuccess else {
-      step = .waiting(reason: "")
-      tunnel.resetStream(stream)
-      if response.status == 401 || response.status == 400 {
-        refuse(
-          status: response.status, RefusalHeader(in: response.headers), hop, at: tunnel.peer)
-      } else {
-        failed(.connect, "\(tunnel.peer) answered CONNECT with \(response.status)")
-      }
-      return
-    }
-    step = .over
-    client.deadline = nil
-    client.setup = nil
-    client.link = .stream(tunnel, stream)
-    worker.opened(client, self, hop)
-    if response.isEnd { client.finishWriting() }
-    worker.queue(client)
-  }
-
   override func streamWasReset(_ code: ErrorCode) {
-    guard case .waitingForAnswer(let tunnel, _, _) = step else { return }
+    guard case .waitingForAnswer(let tunnel, _, _, _) = step else { return }
     // Refused means never looked at: the far ztunnel was about to end this connection.
     tunnelFailed(
       TunnelFailure(
@@ -314,11 +269,17 @@ final class OutboundSetup: Setup {
       let limit =
         hop?.transport == .local ? ZTunnelLimit.applicationConnect : ZTunnelLimit.tcpConnect
       failed(.connect, "no answer to TCP connect within \(limit)")
-    case .waitingForAnswer(let tunnel, let stream, _):
+    case .waitingForAnswer(let tunnel, let stream, _, _):
       tunnel.resetStream(stream)
       failed(
         .connect, "no answer to CONNECT from \(tunnel.peer) within \(ZTunnelLimit.connectAnswer)")
-    case .waitingForTunnel, .over: return
+    case .waitingForTunnel(_, let key):
+      worker.stopWaiting(self, key)
+      failed(
+        .connect,
+        "no room on a tunnel connection to \(key.address) within "
+          + "\(ZTunnelLimit.tunnelRoom)")
+    case .over: return
     }
   }
 
@@ -337,8 +298,9 @@ final class OutboundSetup: Setup {
     case .dialing(let upstream, _):
       upstream.setup = nil
       upstream.close(withReset: true)
-    case .waitingForAnswer(let tunnel, let stream, _): tunnel.resetStream(stream)
-    case .waiting, .waitingForTunnel, .over: break
+    case .waitingForAnswer(let tunnel, let stream, _, _): tunnel.resetStream(stream)
+    case .waitingForTunnel(_, let key): worker.stopWaiting(self, key)
+    case .waiting, .over: break
     }
   }
 
@@ -352,10 +314,10 @@ final class OutboundSetup: Setup {
     abandon()
   }
 
-  private func refuse(
+  func refuse(
     status: UInt16, _ header: RefusalHeader?, _ hop: Hop, at peer: SocketAddress
   ) {
-    let reason = header?.reason ?? "\(peer) answered CONNECT with \(status)"
+    let reason = header?.reason ?? "\(hop.farEnd(at: peer)) answered CONNECT with \(status)"
     worker.refused(
       self, hop, id: header?.id ?? worker.randomNumber(), .peer(status: status, reason: reason))
     abandon()

@@ -37,7 +37,7 @@ extension Worker {
     key.flag = flag
     let labels = labels.set(for: key)
     labels.failed &+= 1
-    if flag == .tlsFailure || flag == .identity {
+    if [.tlsFailure, .identity, .revoked].contains(flag) {
       reportRefusal(
         setup, hop, workload, id: randomNumber(), .failure(flag: flag, reason: reason))
     }
@@ -75,8 +75,8 @@ extension Worker {
     LabelKey(
       reporter: .outbound, sourceWorkload: setup.pod.workloadUID,
       destinationWorkload: hop?.workloadUID ?? "", sourceIdentity: workload?.identity,
-      destinationIdentity: hop?.identity, service: setup.service,
-      isMutualTLS: hop.transport == .hbone || hop.transport == .local, flag: .none)
+      destinationIdentity: setup.provenIdentity ?? hop?.identity, service: setup.service,
+      isMutualTLS: hop.transport.isProven, flag: .none)
   }
 }
 
@@ -85,7 +85,8 @@ extension Worker {
 extension Worker {
   func openedInbound(
     _ socket: AppSocket, _ facts: ConnectionFacts, source: SocketAddress,
-    _ target: SocketAddress, _ transport: Transport, in pod: ServedPod
+    _ target: SocketAddress, _ transport: Transport, in pod: ServedPod,
+    service: ServiceKey? = nil, isForeign: Bool = false
   ) {
     var dryRun: [DryRunMatch] = []
     if let workload = mesh.workload(uid: pod.workloadUID) {
@@ -94,16 +95,18 @@ extension Worker {
     let connection = Connection(
       id: takeIdentifier(), direction: .inbound, transport: transport, podUID: pod.uid,
       source: source, originalDestination: target, destination: target, opened: now,
-      openedAt: WallClock.now(), labels: labels.set(for: inboundLabels(facts, transport, pod)),
+      openedAt: WallClock.now(),
+      labels: labels.set(
+        for: inboundLabels(facts, transport, pod, service, isForeign: isForeign)),
       facts: facts, dryRunMatches: dryRun)
     register(connection, on: socket)
   }
 
   func failedInbound(
     _ facts: ConnectionFacts, source: SocketAddress, _ target: SocketAddress,
-    _ transport: Transport, _ reason: String, in pod: ServedPod
+    _ transport: Transport, _ reason: String, in pod: ServedPod, isForeign: Bool = false
   ) {
-    var key = inboundLabels(facts, transport, pod)
+    var key = inboundLabels(facts, transport, pod, isForeign: isForeign)
     key.flag = .connect
     let labels = labels.set(for: key)
     labels.failed &+= 1
@@ -133,7 +136,7 @@ extension Worker {
 
   /// A peer that never got as far as CONNECT.
   func refuseHandshake(_ tunnel: Tunnel, _ flag: ResponseFlag, _ reason: String) {
-    guard flag == .tlsFailure || flag == .identity,
+    guard [.tlsFailure, .identity, .revoked].contains(flag),
       case .server(let local) = tunnel.purpose
     else { return }
     report(
@@ -146,12 +149,17 @@ extension Worker {
   }
 
   private func inboundLabels(
-    _ facts: ConnectionFacts, _ transport: Transport, _ pod: ServedPod
+    _ facts: ConnectionFacts, _ transport: Transport, _ pod: ServedPod,
+    _ service: ServiceKey? = nil, isForeign: Bool = false
   ) -> LabelKey {
-    LabelKey(
-      reporter: .inbound, sourceWorkload: mesh.workload(at: facts.sourceIP)?.uid ?? "",
+    let workload = mesh.workload(uid: pod.workloadUID)
+    // The address of a peer on another network is somebody else's here.
+    let source =
+      isForeign ? nil : mesh.workload(at: facts.sourceIP, on: workload?.network ?? "")
+    return LabelKey(
+      reporter: .inbound, sourceWorkload: source?.uid ?? "",
       destinationWorkload: pod.workloadUID, sourceIdentity: facts.source,
-      destinationIdentity: mesh.workload(uid: pod.workloadUID)?.identity, service: nil,
+      destinationIdentity: workload?.identity, service: service,
       isMutualTLS: transport != .plaintext, flag: .none)
   }
 }
@@ -181,8 +189,19 @@ extension Optional where Wrapped == Hop {
     switch self?.transport {
     case nil: .passthrough
     case .local: .local
-    case .hbone: .hbone
+    case .hbone: self?.isWaypoint == true ? .waypoint : .hbone
     case .plaintext: .plaintext
+    case .doubleHBONE: .doubleHBONE
+    }
+  }
+}
+
+extension Transport {
+  /// Whether each end knows who the other is.
+  fileprivate var isProven: Bool {
+    switch self {
+    case .hbone, .local, .waypoint, .doubleHBONE: true
+    case .passthrough, .plaintext: false
     }
   }
 }

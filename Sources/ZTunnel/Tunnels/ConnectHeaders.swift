@@ -16,6 +16,15 @@ enum ConnectHeaders {
     ]
   }
 
+  /// The sender's network, on a tunnel that came through the entry of another one.
+  static let network = "x-forwarded-network"
+
+  /// Whether a request comes from a network other than ours, where addresses mean other workloads.
+  static func isFromOtherNetwork(_ headers: [HeaderField], own: String) -> Bool {
+    guard let network = headers[network] else { return false }
+    return network.lowercased() != own.lowercased()
+  }
+
   /// Who the sender is: the source in a request, the destination in an answer.
   static func described(by baggage: String) -> HeaderField {
     HeaderField(name: "baggage", value: baggage)
@@ -26,11 +35,25 @@ enum ConnectHeaders {
     let pairs = [
       ("k8s.cluster.name", workload.clusterID),
       ("k8s.namespace.name", workload.namespace),
-      ("k8s.pod.name", workload.workloadName.isEmpty ? workload.name : workload.workloadName),
+      (
+        "k8s.\(kind(of: workload)).name",
+        workload.workloadName.isEmpty ? workload.name : workload.workloadName
+      ),
       ("service.name", workload.canonicalName),
       ("service.version", workload.canonicalRevision),
+      ("cloud.region", workload.locality.region),
+      ("cloud.availability_zone", workload.locality.zone),
     ]
     return pairs.filter { !$0.1.isEmpty }.map { "\($0.0)=\($0.1)" }.joined(separator: ",")
+  }
+
+  private static func kind(of workload: Workload) -> String {
+    switch workload.kind {
+    case .deployment: "deployment"
+    case .cronJob: "cronjob"
+    case .pod: "pod"
+    case .job: "job"
+    }
   }
 
   static func forwarded(client: SocketAddress, serviceHost: String?) -> String {

@@ -130,13 +130,18 @@ extension Tunnel {
       fail(.connect, "\(error)")
       return
     }
-    guard case .client(let key) = purpose, let credentials = worker.credentials[localIdentity]
-    else {
+    guard case .client(let key) = purpose else { return }
+    beginClient(key)
+  }
+
+  /// Proves ourselves and asks the far end to prove one of the identities it may have.
+  func beginClient(_ key: TunnelKey) {
+    guard let credentials = worker.credentials[localIdentity] else {
       fail(.identity, "no certificate for \(localIdentity)")
       return
     }
     do throws(TLSFailure) {
-      begin(try TLSSession(client: credentials, expecting: [key.destination]))
+      begin(try TLSSession(client: credentials, expecting: key.expected, trust: worker.trust))
     } catch {
       fail(.tlsFailure, "\(error)")
     }
@@ -159,10 +164,15 @@ extension Tunnel {
     case .needsMore: return false
     case .failed(let failure):
       flush()
-      fail(.tlsFailure, "\(failure)")
+      fail(flag(of: failure), "\(failure)")
       return false
     case .done:
       peerIdentity = tls?.peerIdentity
+      if let failure = tls?.objection(under: worker.trust) {
+        // The trust changed during the handshake.
+        fail(flag(of: failure), "\(failure)")
+        return false
+      }
       state = .open
       expire(after: ZTunnelLimit.settings)
       switch purpose {

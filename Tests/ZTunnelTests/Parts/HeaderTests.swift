@@ -51,6 +51,25 @@ import Testing
     #expect(ConnectHeaders.baggage(of: bare).hasSuffix("k8s.pod.name=web-1"))
   }
 
+  @Test func `name the kind of workload and where it runs`() {
+    var placed = workload
+    placed.kind = .cronJob
+    placed.locality = Locality(region: "r", zone: "z")
+    #expect(
+      ConnectHeaders.baggage(of: placed)
+        == "k8s.cluster.name=Kubernetes,k8s.namespace.name=shop,k8s.cronjob.name=web-1,"
+        + "service.name=web,service.version=v2,cloud.region=r,cloud.availability_zone=z")
+  }
+
+  @Test func `tell a peer of another network, whatever its case`() {
+    func header(_ network: String) -> [HeaderField] {
+      [HeaderField(name: ConnectHeaders.network, value: network)]
+    }
+    #expect(ConnectHeaders.isFromOtherNetwork(header("far"), own: "near"))
+    #expect(!ConnectHeaders.isFromOtherNetwork(header("NEAR"), own: "near"))
+    #expect(!ConnectHeaders.isFromOtherNetwork([], own: "near"))
+  }
+
   @Test func `quote the client and name the service`() {
     let four = SocketAddress(ip: .v4(0x0a00_0007), port: 40_000)
     let six = SocketAddress(ip: .v6(high: 0, low: 1), port: 80)

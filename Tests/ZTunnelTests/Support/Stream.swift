@@ -58,8 +58,10 @@ final class Stream {
   func send(_ text: String) throws { try send(Array(text.utf8)) }
 
   /// The next bytes, empty at the end of the stream.
-  func receive(atMost count: Int = 65_536) throws -> [UInt8] {
-    try retry { socket in
+  func receive(
+    atMost count: Int = 65_536, within limit: Duration = .seconds(10)
+  ) throws -> [UInt8] {
+    try retry(within: limit) { socket in
       switch socket.receive(into: &buffer, atMost: count) {
       case .bytes:
         let bytes = buffer.lend { bytes in bytes.indices.map { bytes[$0] } }
