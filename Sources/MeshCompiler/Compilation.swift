@@ -10,15 +10,19 @@ public struct CompilerOptions: Hashable, Sendable {
   public var rootNamespace: String
   /// The first part of every workload's uid.
   public var clusterID: String
+  /// The network of workloads that no label puts on another; a label on the root namespace wins.
+  public var network: String
 
   public init(
     clusterDomain: String = "cluster.local", trustDomain: String = "cluster.local",
-    rootNamespace: String = "istio-system", clusterID: String = "Kubernetes"
+    rootNamespace: String = "istio-system", clusterID: String = "Kubernetes",
+    network: String = ""
   ) {
     self.clusterDomain = clusterDomain
     self.trustDomain = trustDomain
     self.rootNamespace = rootNamespace
     self.clusterID = clusterID
+    self.network = network
   }
 }
 
@@ -90,6 +94,8 @@ public enum Enrolment: Hashable, Sendable {
     case finished = "has finished"
     /// `status.podIPs` is empty as yet.
     case noAddress = "has no address yet"
+    /// It takes tunnels itself, as a waypoint does.
+    case nativeTunnel = "speaks HBONE itself"
     /// A sidecar proxy already takes care of it.
     case sidecar = "has a sidecar proxy"
   }

@@ -11,14 +11,20 @@ public func compile(
 ) -> Compilation {
   let catalog = Catalog(objects, options)
   let pods = PodAssembly(catalog)
-  let services = ServiceAssembly(catalog, pods)
-  let policies = PolicyAssembly(catalog, pods, services)
+  let entries = EntryAssembly(catalog)
+  let services = ServiceAssembly(catalog, pods, entries)
+  let external = ExternalAssembly(catalog, pods, entries, services)
+  let waypoints = WaypointAssembly(catalog, pods, external)
+  let networks = NetworkAssembly(catalog, waypoints)
+  let policies = PolicyAssembly(catalog, pods, networks.workloads)
   let model = Model(
-    workloads: policies.workloads, services: services.services, policies: policies.policies)
+    workloads: policies.workloads, services: networks.services, policies: policies.policies)
   return Compilation(
     model: model, pods: pods.placements,
     diagnostics: inOrder(
-      catalog.diagnostics + pods.diagnostics + services.diagnostics + policies.diagnostics))
+      catalog.diagnostics + pods.diagnostics + entries.diagnostics + services.diagnostics
+        + external.diagnostics + waypoints.diagnostics + networks.diagnostics
+        + policies.diagnostics))
 }
 
 /// By file, document and line; of too many, the gravest are kept.

@@ -4,12 +4,34 @@ enum Key {
   static let dataplaneMode = "istio.io/dataplane-mode"
   /// Annotation on a pod, ours: its network namespace.
   static let networkNamespace = "skein.dev/netns"
+  /// Annotation on a pod, ours: its trust domain, where it is not the mesh's.
+  static let trustDomain = "skein.dev/trust-domain"
   /// Annotation a sidecar injector leaves on a pod.
   static let sidecarStatus = "sidecar.istio.io/status"
   /// Annotation on an AuthorizationPolicy: evaluate, never enforce.
   static let dryRun = "istio.io/dry-run"
   /// Label on an EndpointSlice: the service it belongs to.
   static let serviceName = "kubernetes.io/service-name"
+  /// Label on a namespace, service, pod or entry: the waypoint's Gateway, or `none`.
+  static let useWaypoint = "istio.io/use-waypoint"
+  static let useWaypointNamespace = "istio.io/use-waypoint-namespace"
+  /// Label on a waypoint's Gateway: `service`, `workload`, `all` or `none`.
+  static let waypointFor = "istio.io/waypoint-for"
+  /// Label on what a Gateway consists of: its name.
+  static let gatewayName = "gateway.networking.k8s.io/gateway-name"
+  /// Label: `http` means that the application speaks HBONE itself.
+  static let tunnel = "networking.istio.io/tunnel"
+  /// Annotation on a waypoint's Gateway: how its pods take connections, `PROXY/15088`.
+  static let inboundBinding = "ambient.istio.io/waypoint-inbound-binding"
+  /// Annotation on a service or namespace, as `spec.trafficDistribution` of newer clusters.
+  static let trafficDistribution = "networking.istio.io/traffic-distribution"
+  /// Annotation on a service: who may see it.
+  static let exportTo = "networking.istio.io/exportTo"
+  /// Label on a pod, a network's gateway, or the root namespace for all that have none.
+  static let network = "topology.istio.io/network"
+  static let region = "topology.kubernetes.io/region"
+  static let zone = "topology.kubernetes.io/zone"
+  static let subzone = "topology.istio.io/subzone"
   static let podTemplateHash = "pod-template-hash"
   /// The first label present names the workload in telemetry.
   static let canonicalNames = [

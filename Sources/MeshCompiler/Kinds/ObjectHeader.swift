@@ -7,10 +7,16 @@ enum Kind: String, CaseIterable {
   case endpointSlice = "EndpointSlice"
   case peerAuthentication = "PeerAuthentication"
   case authorizationPolicy = "AuthorizationPolicy"
+  case node = "Node"
+  case gateway = "Gateway"
+  case serviceEntry = "ServiceEntry"
+  case workloadEntry = "WorkloadEntry"
 
   var group: String {
     switch self {
-    case .namespace, .pod, .service, .serviceAccount: ""
+    case .namespace, .pod, .service, .serviceAccount, .node: ""
+    case .gateway: "gateway.networking.k8s.io"
+    case .serviceEntry, .workloadEntry: "networking.istio.io"
     case .endpointSlice: "discovery.k8s.io"
     case .peerAuthentication, .authorizationPolicy: "security.istio.io"
     }
@@ -19,20 +25,26 @@ enum Kind: String, CaseIterable {
   /// The versions read; their fields are the same.
   var apiVersions: [String] {
     switch self {
-    case .namespace, .pod, .service, .serviceAccount: ["v1"]
+    case .namespace, .pod, .service, .serviceAccount, .node: ["v1"]
+    case .gateway: ["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"]
+    case .serviceEntry, .workloadEntry:
+      [
+        "networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3",
+      ]
     case .endpointSlice: ["discovery.k8s.io/v1"]
     case .peerAuthentication, .authorizationPolicy:
       ["security.istio.io/v1", "security.istio.io/v1beta1"]
     }
   }
 
-  var isNamespaced: Bool { self != .namespace }
+  var isNamespaced: Bool { self != .namespace && self != .node }
 
   var nameShape: NameShape {
     switch self {
     case .namespace: .label
     case .service: .serviceLabel
-    case .pod, .serviceAccount, .endpointSlice, .peerAuthentication, .authorizationPolicy:
+    case .pod, .serviceAccount, .endpointSlice, .peerAuthentication, .authorizationPolicy,
+      .node, .gateway, .serviceEntry, .workloadEntry:
       .subdomain
     }
   }
@@ -40,7 +52,8 @@ enum Kind: String, CaseIterable {
   /// The fields beside `apiVersion`, `kind` and `metadata`.
   var schema: Schema {
     switch self {
-    case .namespace, .pod, .service: Schema("apiVersion kind metadata spec status")
+    case .namespace, .pod, .service, .node, .gateway, .serviceEntry, .workloadEntry:
+      Schema("apiVersion kind metadata spec status")
     case .serviceAccount:
       Schema("apiVersion kind metadata secrets imagePullSecrets automountServiceAccountToken")
     case .endpointSlice: Schema("apiVersion kind metadata addressType endpoints ports")

@@ -15,6 +15,8 @@ struct PodManifest {
   var isReady: Bool?
   /// An absolute path.
   var networkNamespace: String?
+  /// Nil: that of the mesh.
+  var trustDomain: String?
 
   enum Phase: String, CaseIterable {
     case pending = "Pending"
@@ -46,6 +48,7 @@ struct PodManifest {
       .flatMap(Phase.init(rawValue:))
     isReady = reader.readiness(status)
     networkNamespace = reader.networkNamespace(metadata.annotations)
+    trustDomain = reader.trustDomain(metadata.annotations)
     origin = reader.origin
   }
 }
@@ -123,6 +126,17 @@ extension ObjectReader {
       }
     }
     return isReady
+  }
+
+  /// Of a pod in a federated domain.
+  fileprivate mutating func trustDomain(_ annotations: Fields) -> String? {
+    guard let written = string(annotations[Key.trustDomain]) else { return nil }
+    guard NameShape.subdomain.accepts(written.value) else {
+      invalid(
+        written, "expected \(NameShape.subdomain.expectation), found \(quoted(written.value))")
+      return nil
+    }
+    return written.value
   }
 
   /// The annotation's name under /run/netns, or its absolute path, as a path.

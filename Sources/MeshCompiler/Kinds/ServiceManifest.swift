@@ -29,6 +29,10 @@ struct ServiceManifest {
   var selector: [String: String]
   var publishesNotReady: Bool
   var isNodeLocal: Bool
+  /// Of the spec, else of the annotation.
+  var distribution: LoadBalancing?
+  var families: Service.AddressFamilies
+  var visibility: Visibility
 
   init(_ root: Fields, _ metadata: Metadata, _ reader: inout ObjectReader) {
     let spec = reader.mapping(root["spec"], .serviceSpec) ?? .absent(at: "spec", line: root.line)
@@ -43,6 +47,10 @@ struct ServiceManifest {
     selector = reader.texts(spec["selector"])
     publishesNotReady = reader.boolean(spec["publishNotReadyAddresses"]) ?? false
     isNodeLocal = reader.word(spec["internalTrafficPolicy"], of: ["Cluster", "Local"]) == "Local"
+    let annotated = reader.distribution(annotations: metadata.annotations)
+    distribution = reader.distribution(spec["trafficDistribution"]) ?? annotated
+    families = reader.families(spec)
+    visibility = reader.visibility(annotations: metadata.annotations)
     if reader.word(spec["sessionAffinity"], of: ["None", "ClientIP"]) == "ClientIP" {
       reader.report(
         .warning, .ignored, at: spec.pathOf("sessionAffinity"), line: spec.line,
@@ -75,6 +83,19 @@ extension ObjectReader {
       addresses.append(Written(value: address, path: text.path, line: text.line))
     }
     return (false, addresses)
+  }
+
+  fileprivate mutating func families(_ spec: Fields) -> Service.AddressFamilies {
+    var words: Set<String> = []
+    for item in list(spec["ipFamilies"]) {
+      if let word = word(item, of: ["IPv4", "IPv6"]) { words.insert(word) }
+    }
+    switch (words.contains("IPv4"), words.contains("IPv6")) {
+    case (true, true): return .both
+    case (true, false): return .ipv4
+    case (false, true): return .ipv6
+    case (false, false): return .automatic
+    }
   }
 
   /// Addresses of load balancers that hand traffic to the service's own ports.

@@ -4,14 +4,25 @@ import MeshModel
 struct Catalog {
   let options: CompilerOptions
   private(set) var namespaces: [String: Metadata] = [:]
+  private(set) var namespaceOrigins: [String: Origin] = [:]
   private(set) var pods: [PodManifest] = []
   private(set) var services: [ServiceManifest] = []
   private(set) var serviceAccounts: [String: Set<String>] = [:]
   private(set) var slices: [EndpointSliceManifest] = []
   private(set) var peerAuthentications: [PeerAuthenticationManifest] = []
   private(set) var policies: [PolicyManifest] = []
+  /// Where each node is.
+  private(set) var nodes: [String: Locality] = [:]
+  private(set) var gateways: [GatewayManifest] = []
+  private(set) var serviceEntries: [ServiceEntryManifest] = []
+  private(set) var workloadEntries: [WorkloadEntryManifest] = []
   private(set) var diagnostics: [Diagnostic] = []
   private var seen: [Diagnostic.ObjectName: Origin] = [:]
+
+  /// The network of what no label puts on another.
+  var network: String {
+    namespaces[options.rootNamespace]?.labels[Key.network] ?? options.network
+  }
 
   init(_ objects: [ManifestObject], _ options: CompilerOptions) {
     self.options = options
@@ -75,6 +86,7 @@ struct Catalog {
     switch kind {
     case .namespace:
       namespaces[metadata.name] = metadata
+      namespaceOrigins[metadata.name] = reader.origin
       reader.checkDataplaneMode(metadata)
     case .pod:
       pods.append(PodManifest(root, metadata, &reader))
@@ -88,6 +100,14 @@ struct Catalog {
     case .authorizationPolicy:
       policies.append(
         PolicyManifest(root, metadata, rootNamespace: options.rootNamespace, &reader))
+    case .node:
+      let labels = metadata.labels
+      nodes[metadata.name] = Locality(
+        region: labels[Key.region] ?? "", zone: labels[Key.zone] ?? "",
+        subzone: labels[Key.subzone] ?? "")
+    case .gateway: gateways.append(GatewayManifest(root, metadata, &reader))
+    case .serviceEntry: serviceEntries.append(ServiceEntryManifest(root, metadata, &reader))
+    case .workloadEntry: workloadEntries.append(WorkloadEntryManifest(root, metadata, &reader))
     }
   }
 }
@@ -107,9 +127,13 @@ extension ObjectReader {
     return (words[0], words[1])
   }
 
+  /// A kind of Istio's security group that waypoints apply and nobody else.
+  private static let requestAuthentication = "RequestAuthentication"
+
   /// The kind to read; nil for others, which are reported.
   ///
-  /// A known kind in a version nobody knows is an error: to skip a policy could let somebody in.
+  /// A known kind in a version nobody knows is an error, and so is a kind nobody knows beside the
+  /// policies: to skip a policy could let somebody in.
   fileprivate mutating func kind(_ name: String, apiVersion: String, _ field: Field) -> Kind? {
     if let kind = Kind(rawValue: name), kind.apiVersions.contains(apiVersion) { return kind }
     let group = apiVersion.split(separator: "/").count == 2 ? apiVersion.prefix { $0 != "/" } : ""
@@ -122,6 +146,13 @@ extension ObjectReader {
     }
     let candidates = Kind.allCases.filter { $0.group == group }.map(\.rawValue)
     let hint = nearest(to: name, among: candidates).map { "; did you mean \($0)?" } ?? ""
+    if group == Kind.authorizationPolicy.group, name != Self.requestAuthentication {
+      report(
+        .error, .unknownKind, at: "kind", line: line,
+        "expected \(alternatives(candidates + [Self.requestAuthentication])) of group "
+          + "\(group), found \(quoted(name))\(hint)")
+      return nil
+    }
     report(
       .warning, .unknownKind, at: "kind", line: line,
       "\(quoted(name)) of \(quoted(apiVersion)) is not used here, skipped\(hint)")

@@ -30,6 +30,10 @@ struct PodAssembly {
     guard !pod.isFinished, !workload.addresses.isEmpty else { return }
     workloads[workload.uid] = workload
     workloads[workload.uid]?.tunnelProtocol = enrolment.isEnrolled ? .hbone : .none
+    if enrolment == .notEnrolled(.nativeTunnel) {
+      workloads[workload.uid]?.tunnelProtocol = .hbone
+      workloads[workload.uid]?.isNativeTunnel = true
+    }
     manifests[workload.uid] = pod
   }
 
@@ -40,13 +44,17 @@ struct PodAssembly {
       uid: "\(catalog.options.clusterID)//Pod/\(metadata.namespace)/\(metadata.name)",
       name: metadata.name, namespace: metadata.namespace)
     workload.serviceAccount = pod.serviceAccount?.value ?? "default"
-    workload.trustDomain = catalog.options.trustDomain
+    workload.trustDomain = pod.trustDomain ?? catalog.options.trustDomain
     workload.clusterID = catalog.options.clusterID
     workload.addresses = pod.addresses.map(\.value)
     workload.node = pod.node
     workload.health = pod.health
     workload.isHostNetwork = pod.isHostNetwork
     workload.workloadName = workloadName(metadata)
+    workload.kind = kind(metadata)
+    workload.locality = catalog.nodes[pod.node] ?? Locality()
+    workload.network = labels[Key.network] ?? catalog.network
+    workload.applicationTunnel = applicationTunnel(metadata)
     workload.canonicalName =
       Key.canonicalNames.lazy.compactMap { labels[$0] }.first ?? workload.workloadName
     workload.canonicalRevision =
@@ -57,6 +65,10 @@ struct PodAssembly {
   private func enrolment(_ pod: PodManifest) -> Enrolment {
     let labels = catalog.namespaces[pod.metadata.namespace]?.labels ?? [:]
     let ownMode = pod.metadata.labels[Key.dataplaneMode]
+    let isSandwich = applicationTunnel(pod.metadata) != nil
+    if pod.metadata.labels[Key.tunnel] == "http", !isSandwich {
+      return .notEnrolled(.nativeTunnel)
+    }
     if ownMode == "none" { return .notEnrolled(.optedOut) }
     guard ownMode == "ambient" || labels[Key.dataplaneMode] == "ambient" else {
       return .notEnrolled(.notLabelled)
@@ -66,6 +78,24 @@ struct PodAssembly {
     if pod.metadata.annotations[Key.sidecarStatus] != nil { return .notEnrolled(.sidecar) }
     if pod.addresses.isEmpty { return .notEnrolled(.noAddress) }
     return .enrolled
+  }
+
+  /// How the Gateway that a waypoint's pod belongs to wants its connections.
+  private func applicationTunnel(_ metadata: Metadata) -> ApplicationTunnel? {
+    guard let name = metadata.labels[Key.gatewayName] else { return nil }
+    return catalog.gateways.first {
+      $0.metadata.namespace == metadata.namespace && $0.metadata.name == name
+    }?.applicationTunnel
+  }
+
+  /// What runs the pod, for telemetry.
+  private func kind(_ metadata: Metadata) -> Workload.Kind {
+    guard let controller = metadata.controller else { return .pod }
+    switch controller.kind {
+    case "ReplicaSet": return .deployment
+    case "Job": return workloadName(metadata) == controller.name ? .job : .cronJob
+    default: return .pod
+    }
   }
 
   private func uid(_ pod: PodManifest) -> String {

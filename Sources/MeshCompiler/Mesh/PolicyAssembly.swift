@@ -9,17 +9,17 @@ struct PolicyAssembly {
   private(set) var policies: [PolicyKey: AuthorizationPolicy] = [:]
   private(set) var diagnostics: [Diagnostic] = []
 
-  init(_ catalog: Catalog, _ pods: PodAssembly, _ services: ServiceAssembly) {
+  init(_ catalog: Catalog, _ pods: PodAssembly, _ workloads: [String: Workload]) {
     self.catalog = catalog
     labels = pods.manifests.mapValues(\.metadata.labels)
-    workloads = services.workloads
+    self.workloads = workloads
     uidsByNamespace = Dictionary(grouping: pods.manifests.keys) { uid in
       pods.manifests[uid]?.metadata.namespace ?? ""
     }
     for manifest in catalog.policies { add(manifest) }
     addPeerAuthentications()
     for uid in Array(workloads.keys) {
-      workloads[uid]?.authorizationPolicies.sort {
+      self.workloads[uid]?.authorizationPolicies.sort {
         ($0.namespace, $0.name) < ($1.namespace, $1.name)
       }
     }

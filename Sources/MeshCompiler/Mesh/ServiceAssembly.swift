@@ -4,6 +4,8 @@ import MeshModel
 struct ServiceAssembly {
   private let catalog: Catalog
   private let pods: [String: PodManifest]
+  /// WorkloadEntries by the uid of their workload.
+  private let entries: [String: WorkloadEntryManifest]
   private(set) var workloads: [String: Workload]
   private(set) var services: [ServiceKey: Service] = [:]
   private(set) var diagnostics: [Diagnostic] = []
@@ -12,13 +14,14 @@ struct ServiceAssembly {
   /// Workloads of a slice's addresses that no pod owns, with the slice.
   private var outsiders: [String: Origin] = [:]
 
-  init(_ catalog: Catalog, _ assembly: PodAssembly) {
+  init(_ catalog: Catalog, _ assembly: PodAssembly, _ entries: EntryAssembly) {
     self.catalog = catalog
     pods = assembly.manifests
-    workloads = assembly.workloads
+    self.entries = entries.manifests
+    workloads = assembly.workloads.merging(entries.workloads) { pod, _ in pod }
     for (uid, workload) in workloads.sorted(by: { $0.key < $1.key }) {
       uidsByNamespace[workload.namespace, default: []].append(uid)
-      for address in workload.addresses where !workload.isHostNetwork {
+      for address in workload.addresses where !workload.isHostNetwork && pods[uid] != nil {
         uidByAddress[address] = uid
       }
     }
@@ -27,6 +30,13 @@ struct ServiceAssembly {
     }
     checkAddresses()
     for service in catalog.services where !service.isExternalName {
+      guard service.visibility != .nobody else {
+        diagnostics.append(
+          service.origin.diagnostic(
+            .warning, .ignored, field: "metadata.annotations[\(quoted(Key.exportTo))]",
+            "exported to nobody; the mesh does not route it"))
+        continue
+      }
       let name = "\(service.metadata.namespace)/\(service.metadata.name)"
       add(service, slices: slices[name] ?? [])
     }
@@ -49,7 +59,12 @@ struct ServiceAssembly {
       }
     }
     service.healthPolicy = manifest.publishesNotReady ? .allowAll : .onlyHealthy
-    service.loadBalancing = manifest.isNodeLocal ? .nodeLocal : LoadBalancing()
+    service.loadBalancing =
+      manifest.isNodeLocal
+      ? .nodeLocal
+      : manifest.distribution ?? catalog.distribution(of: service.key.namespace)
+    service.addressFamilies = manifest.families
+    service.visibility = manifest.visibility == .ownNamespace ? .ownNamespace : .everyone
     services[service.key] = service
     let count =
       slices.isEmpty ? addSelected(manifest) : slices.reduce(0) { $0 + add($1, to: manifest) }
@@ -75,6 +90,12 @@ struct ServiceAssembly {
     var count = 0
     var portNamesFound: Set<String> = []
     for uid in uidsByNamespace[manifest.metadata.namespace] ?? [] {
+      if let entry = entries[uid], selects(manifest.selector, entry.labels) {
+        count += 1
+        for case .name(let name) in manifest.ports.map(\.target) { portNamesFound.insert(name) }
+        workloads[uid]?.services[key] = manifest.ports.map { entry.spec.mapping(of: $0) }
+        continue
+      }
       guard let pod = pods[uid], selects(manifest.selector, pod.metadata.labels) else { continue }
       count += 1
       let mappings = manifest.ports.map { port in
@@ -158,6 +179,8 @@ struct ServiceAssembly {
     workload.addresses = [address]
     workload.node = endpoint.node
     workload.isHostNetwork = true
+    workload.network = catalog.network
+    workload.locality = catalog.nodes[endpoint.node] ?? Locality()
     workload.workloadName = metadata.name
     workload.canonicalName = metadata.name
     workload.canonicalRevision = "latest"

@@ -34,9 +34,20 @@ import Testing
         "2: warning: document 1, kind: \"Deployment\" of \"apps/v1\" is not used here, skipped"),
     Row(
       says: "a misspelt kind",
+      manifest: "apiVersion: apps/v1\nkind: EndpointSlise",
+      finding: "2: warning: document 1, kind: \"EndpointSlise\" of \"apps/v1\" "
+        + "is not used here, skipped"),
+    Row(
+      says: "a misspelt policy, which would otherwise let somebody in",
       manifest: "apiVersion: security.istio.io/v1\nkind: AuthorisationPolicy",
-      finding: "2: warning: document 1, kind: \"AuthorisationPolicy\" of \"security.istio.io/v1\" "
-        + "is not used here, skipped; did you mean AuthorizationPolicy?"),
+      finding: "2: error: document 1, kind: expected PeerAuthentication, AuthorizationPolicy or "
+        + "RequestAuthentication of group security.istio.io, found \"AuthorisationPolicy\"; "
+        + "did you mean AuthorizationPolicy?"),
+    Row(
+      says: "a policy that waypoints alone apply",
+      manifest: "apiVersion: security.istio.io/v1\nkind: RequestAuthentication",
+      finding: "2: warning: document 1, kind: \"RequestAuthentication\" of "
+        + "\"security.istio.io/v1\" is not used here, skipped"),
     Row(
       says: "no metadata", manifest: "apiVersion: v1\nkind: Pod",
       finding: "1: error: document 1, metadata: expected metadata with a name"),
