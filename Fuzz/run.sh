@@ -38,14 +38,17 @@ sources_of() {
   case $1 in
     Manifests) find Sources/Manifests -name '*.swift' -not -path '*/Directory/*' ;;
     Yams) find "$(checkout Yams)/Sources/Yams" -name '*.swift' ;;
+    SwiftProtobuf) find "$(checkout swift-protobuf)/Sources/SwiftProtobuf" -name '*.swift' ;;
     *) find "Sources/$1" -name '*.swift' ;;
   esac | sort
 }
 
 # The folder of a package dependency; the ordinary client fetches it when it is not there.
+# CHECKOUTS names the folder where another build has them.
 checkout() {
-  [ -d ".build/checkouts/$1" ] || swift package resolve >&2
-  echo ".build/checkouts/$1"
+  local root=${CHECKOUTS:-.build/checkouts}
+  [ -d "$root/$1" ] || swift package resolve >&2
+  echo "$root/$1"
 }
 
 build_cyaml() {
@@ -78,8 +81,15 @@ for module in $modules; do
   if [ $stale -eq 1 ] || ! is_fresh "$build/$module.o" "${sources[@]}"; then
     stale=1
     swift_settings=("${settings[@]}")
-    [ "$module" != Yams ] || swift_settings=(-swift-version 5 -O -wmo -parse-as-library
-      -sanitize=fuzzer,address -DSWIFT_PACKAGE)
+    case $module in
+      Yams) swift_settings=(-swift-version 5 -O -wmo -parse-as-library -sanitize=fuzzer,address
+        -DSWIFT_PACKAGE) ;;
+      SwiftProtobuf) swift_settings=(-swift-version 6 -O -wmo -parse-as-library
+        -sanitize=fuzzer,address -package-name swift-protobuf
+        -enable-upcoming-feature ExistentialAny) ;;
+      IstioAPI) swift_settings=(-swift-version 6 -O -wmo -parse-as-library
+        -sanitize=fuzzer,address) ;;
+    esac
     swiftc "${swift_settings[@]}" "${includes[@]}" -module-name "$module" -emit-module \
       -emit-module-path "$build/$module.swiftmodule" -emit-object -o "$build/$module.o" \
       "${sources[@]}"

@@ -126,3 +126,56 @@ for number, (host, kind, edns) in enumerate([
 asked = question("www.example.org", 1, 1232)
 reply = b"\x42\x42\x81\x80" + asked[4:-11] + b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + bytes(4)
 write("DNS", "answer", bytes([len(asked) | 1]) + asked[:len(asked) | 1] + reply)
+
+
+# Protocol buffers by hand: what a control plane and a node say to one another.
+def field(number, value):
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def varint(value):
+    out = b""
+    while value > 127:
+        out, value = out + bytes([value & 127 | 128]), value >> 7
+    return out + bytes([value])
+
+
+def wds(name, *messages):
+    """Each message: 0 a response to a client, 1 a request to a server, then two bytes of length."""
+    write("WDS", name, b"".join(bytes([kind]) + struct.pack(">H", len(body)) + body for kind, body in messages))
+
+
+ADDRESS = b"type.googleapis.com/istio.workload.Address"
+AUTHORIZATION = b"type.googleapis.com/istio.security.Authorization"
+WORKLOAD = (
+    field(20, b"k//Pod/shop/web") + field(1, b"web") + field(2, b"shop") + field(3, bytes([10, 0, 0, 7]))
+    + field(5, 1) + field(8, field(1, field(1, b"shop") + field(2, b"way")) + field(3, 15008))
+    + field(16, b"shop/one") + field(22, field(1, b"shop/web.svc") + field(2, field(1, field(1, 80) + field(2, 8080))))
+    + field(23, field(1, 1) + field(2, 15088)) + field(27, field(1, 3)))
+SERVICE = (
+    field(1, b"web") + field(2, b"shop") + field(3, b"web.svc") + field(4, field(2, bytes([10, 96, 0, 0])) + field(3, 16))
+    + field(5, field(1, 80) + field(2, 8080)) + field(6, b"spiffe://cluster.local/ns/shop/sa/web")
+    + field(8, field(1, bytes([6, 1])) + field(2, 2) + field(3, 1)) + field(13, field(1, field(2, field(2, bytes(4)))) + field(2, 5)))
+POLICY = (
+    field(1, b"one") + field(2, b"shop") + field(3, 2) + field(4, 1) + field(5, field(1, field(2, field(3, field(2, b"td/"))
+    + field(5, field(1, bytes([10, 0, 0, 0])) + field(2, 8)) + field(9, bytes([80])) + field(4, field(4, b""))))))
+
+
+def resource(name, kind, content):
+    return field(2, field(1, b"1") + field(2, field(1, kind) + field(2, content)) + field(3, name))
+
+
+ADDRESSES = (resource(b"k//Pod/shop/web", ADDRESS, field(1, WORKLOAD)) + resource(b"shop/web.svc", ADDRESS, field(2, SERVICE))
+             + field(4, ADDRESS) + field(5, b"1"))
+POLICIES = resource(b"shop/one", AUTHORIZATION, POLICY) + field(4, AUTHORIZATION) + field(5, b"2")
+NODE = field(1, field(1, b"ztunnel~10.0.0.9~a.b~b.svc.c") + field(3, field(1, field(1, b"NODE_NAME") + field(2, field(3, b"one")))))
+wds("responses", (0, ADDRESSES), (0, POLICIES), (0, field(4, ADDRESS) + field(6, b"shop/web.svc")))
+wds("twice", (0, ADDRESSES + resource(b"shop/web.svc", ADDRESS, field(1, WORKLOAD))))
+wds("requests", (1, NODE + field(2, ADDRESS)), (1, field(2, ADDRESS) + field(6, b"1")),
+    (1, field(2, AUTHORIZATION) + field(5, field(1, b"shop/p") + field(2, b"1"))))
+wds("ondemand", (1, NODE + field(2, ADDRESS) + field(3, b"*") + field(4, b"*")),
+    (1, field(2, ADDRESS) + field(3, b"/10.0.0.7") + field(3, b"shop/web.svc")),
+    (1, field(2, ADDRESS) + field(6, b"1") + field(7, field(1, 3) + field(2, b"no"))),
+    (1, field(2, ADDRESS) + field(3, b"*")), (1, field(2, ADDRESS) + field(4, b"*") + field(6, b"2")))
