@@ -78,6 +78,8 @@ public enum SigningError: Error, Hashable, Sendable {
   /// The request is not signed with the key it names.
   case badSignature
   case keyNotP256
+  /// The authority speaks for its own trust domain only.
+  case otherTrustDomain(own: String, SPIFFEID)
   case lifetimeOutOfRange(Duration)
   /// The issuing certificate itself is not valid at this time.
   case authorityNotValid(notBefore: WallTime, notAfter: WallTime)
@@ -90,6 +92,8 @@ extension SigningError: CustomStringConvertible {
     case .notRequest(let reason): "expected a PKCS #10 request in DER: \(reason)"
     case .badSignature: "the request is not signed with its own key"
     case .keyNotP256: "expected a P-256 key in the request"
+    case .otherTrustDomain(let own, let identity):
+      "\(identity) is of another trust domain than this authority's, \(own)"
     case .lifetimeOutOfRange(let lifetime):
       "expected a lifetime of \(AuthorityLimit.shortestLeafLifetime) to "
         + "\(AuthorityLimit.longestLeafLifetime), not \(lifetime)"

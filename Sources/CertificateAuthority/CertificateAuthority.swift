@@ -16,6 +16,7 @@ import X509
 /// root. Never here: who may have which identity, a clock, a workload's key.
 public struct CertificateAuthority: Sendable {
   public let directory: String
+  public let trustDomain: String
   /// Every root to trust, DER: those of `ca.crt`, then those of `roots/`.
   public private(set) var roots: [[UInt8]]
   private var files: AuthorityFiles
@@ -28,6 +29,7 @@ public struct CertificateAuthority: Sendable {
     try AuthorityFiles.create(in: directory, trustDomain: trustDomain, now: now)
     let (files, issuer) = try Self.read(directory, now: now)
     self.directory = directory
+    self.trustDomain = trustDomain
     self.files = files
     self.issuer = issuer
     roots = issuer.roots
@@ -70,7 +72,11 @@ public struct CertificateAuthority: Sendable {
     _ request: [UInt8], for identity: SPIFFEID, lifetime: Duration = AuthorityLimit.leafLifetime,
     now: WallTime
   ) throws(SigningError) -> IssuedChain {
-    try issuer.sign(request, for: identity, lifetime: lifetime, now: now)
+    // Whoever trusts our roots trusts them for our own domain only.
+    guard identity.trustDomain == trustDomain else {
+      throw .otherTrustDomain(own: trustDomain, identity)
+    }
+    return try issuer.sign(request, for: identity, lifetime: lifetime, now: now)
   }
 }
 

@@ -73,6 +73,14 @@ private let cart = SPIFFEID(trustDomain: "cluster.local", namespace: "shop", ser
     #expect(leaf.serialNumber.bytes.count == 16)
   }
 
+  @Test func `nobody of another trust domain is signed for`() throws {
+    let stranger = SPIFFEID(trustDomain: "elsewhere", namespace: "shop", serviceAccount: "cart")
+    let request = try request()
+    #expect(throws: SigningError.otherTrustDomain(own: "cluster.local", stranger)) {
+      try authority.sign(request, for: stranger, now: now)
+    }
+  }
+
   @Test func `whatever the request asks for`() throws {
     let issued = try authority.sign(
       request(naming: "spiffe://cluster.local/ns/kube-system/sa/admin"), for: cart, now: now)

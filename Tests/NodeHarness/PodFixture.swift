@@ -8,6 +8,12 @@ package struct PodFixture: Sendable {
   package var ip6: String
   package var serviceAccount: String
   package var labels: [String: String]
+  /// Nil: that of the node agents.
+  package var trustDomain: String?
+
+  private var foreignDomain: String {
+    trustDomain.map { ", skein.dev/trust-domain: \($0)" } ?? ""
+  }
 
   package var manifest: String {
     let labels = labels.sorted { $0.key < $1.key }.map { "\($0.key): \"\($0.value)\"" }
@@ -18,7 +24,7 @@ package struct PodFixture: Sendable {
         name: \(name)
         namespace: \(namespace)
         labels: {\(labels.joined(separator: ", "))}
-        annotations: {skein.dev/netns: \(netns)}
+        annotations: {skein.dev/netns: \(netns)\(foreignDomain)}
       spec:
         nodeName: \(node)
         serviceAccountName: \(serviceAccount)

@@ -35,6 +35,18 @@ import Testing
     #expect(placement.enrolment == .enrolled)
   }
 
+  @Test func `a pod may be of another trust domain, by an annotation`() throws {
+    let mesh = compiled(
+      namespace("shop"), pod("web", annotations: "skein.dev/trust-domain: other.example"))
+    #expect(mesh.findings == [])
+    let workload = try #require(mesh.workload("shop/web"))
+    #expect(workload.identity.description == "spiffe://other.example/ns/shop/sa/default")
+    #expect(mesh.placement("shop/web")?.identity == workload.identity)
+    let bad = compiled(
+      namespace("shop"), pod("web", annotations: "skein.dev/trust-domain: a/b"))
+    #expect(bad.findings.count == 1)
+  }
+
   @Test func `a pod without uid gets one that only its namespace and name decide`() throws {
     let first = compiled(namespace("shop"), pod("web", labels: "app: a"))
     let second = compiled(namespace("shop"), pod("web", labels: "app: b", ip: "10.0.0.9"))
