@@ -69,10 +69,13 @@ connection("settings", CLIENT | SMALL, 40, frame(4, 1, 0) + frame(4, 0, 0, struc
 for number, text in enumerate((b"10.0.0.7:8080", b"[fd00::7]:80", b"[::ffff:1.2.3.4]:1", b"reviews.shop.svc:9080", b"a_b.:1")):
     write("ConnectAuthority", f"{number}", text)
 
-# Format 1, each case, fields of zeros and of small numbers.
+# Format 2, each case, fields of zeros and of small numbers.
 for case in range(16):
-    write("AgentProtocol", f"{case:02}-zeros", bytes([1, case]) + bytes(24))
-    write("AgentProtocol", f"{case:02}-ones", bytes([1, case]) + b"\x01a" * 24)
+    write("AgentProtocol", f"{case:02}-zeros", bytes([2, case]) + bytes(24))
+    write("AgentProtocol", f"{case:02}-ones", bytes([2, case]) + b"\x01a" * 24)
+# A trust of one list and one bundle, and one without lists.
+write("AgentProtocol", "trust-lists", bytes([2, 9, 7, 2, 1, 3]) + b"CRL" + bytes([1, 1]) + b"b" + bytes([1, 2]) + b"ca")
+write("AgentProtocol", "trust-unknown", bytes([2, 9, 7, 1, 4]) + b"gone" + bytes([0]))
 
 POD = b"""apiVersion: v1
 kind: Pod
