@@ -1,5 +1,6 @@
 // swift-tools-version: 6.3
 
+import Glibc
 import PackageDescription
 
 /// One set of rules for every Swift target: the language of 7, today.
@@ -15,6 +16,10 @@ let house: [SwiftSetting] = [
   .strictMemorySafety(),
   .treatAllWarnings(as: .error),
 ]
+
+/// Debian's libipsec-mb-dev, where it is installed: several times OpenSSL's speed in AES-GCM.
+let cipherArchive = "/usr/lib/x86_64-linux-gnu/libIPSec_MB.a"
+let hasFastCipher = access(cipherArchive, R_OK) == 0
 
 let package = Package(
   name: "skein",
@@ -66,6 +71,9 @@ let package = Package(
     // MARK: C: shims and shared layouts
     .target(name: "CLinux"),
     .target(name: "CBPF", linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf")]),
+    .target(
+      name: "CGCM", cSettings: hasFastCipher ? [.define("CGCM_IPSEC_MB")] : [],
+      linkerSettings: hasFastCipher ? [.linkedLibrary(":libIPSec_MB.a")] : []),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
     // MARK: Edges: one per outside thing
@@ -75,7 +83,7 @@ let package = Package(
       dependencies: ["Linux", "MeshModel", .product(name: "Logging", package: "swift-log")],
       swiftSettings: house),
     .target(
-      name: "TLS", dependencies: ["COpenSSL", "Linux", "MeshModel", "Identity"],
+      name: "TLS", dependencies: ["CGCM", "COpenSSL", "Linux", "MeshModel", "Identity"],
       swiftSettings: house),
     .target(
       name: "Redirect", dependencies: ["CBPF", "Linux", "MeshModel"], swiftSettings: house),

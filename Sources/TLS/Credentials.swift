@@ -28,7 +28,9 @@ public import MeshModel
     guard let facts = leaf.facts else { throw .noIdentity(found: leaf.uris) }
     guard !roots.isEmpty else { throw .noRoots }
     guard roots.count <= TLSLimit.rootsPerBundle else { throw .tooManyRoots(roots.count) }
-    guard Library.isReady, let context = unsafe SSL_CTX_new(TLS_method()) else {
+    guard Library.isReady,
+      let context = unsafe SSL_CTX_new_ex(nil, Library.preference, TLS_method())
+    else {
       throw .library(reason: Library.takeReason())
     }
     self.facts = facts

@@ -1,3 +1,4 @@
+import CGCM
 import COpenSSL
 
 /// OpenSSL as a whole: its start and its thread's error queue.
@@ -5,7 +6,10 @@ enum Library {
   /// Starts OpenSSL without its configuration file: what counts is set here, and a static
   /// executable cannot load a provider module the file might name.
   static let isReady: Bool =
-    OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG), nil) == 1
+    OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG), nil) == 1 && cgcm_register() >= 0
+
+  /// Which implementations a context prefers, where there is a choice.
+  static let preference = CGCM_PROPERTIES
 
   /// The oldest reason in this thread's queue, which is then empty.
   static func takeReason() -> String {

@@ -13,7 +13,7 @@ private let mayImport: [String: Set<String>] = [
   "XDS": ["IstioAPI", "MeshModel", "SwiftProtobuf"],
   "IstioAPI": ["Foundation", "SwiftProtobuf"],
   "Linux": ["CLinux", "Glibc", "MeshModel", "Synchronization"],
-  "TLS": ["COpenSSL", "Glibc", "Identity", "Linux", "MeshModel"],
+  "TLS": ["CGCM", "COpenSSL", "Glibc", "Identity", "Linux", "MeshModel"],
   "Redirect": ["CBPF", "Glibc", "Linux", "MeshModel"],
   "Manifests": ["FoundationEssentials", "Linux", "MeshCompiler", "MeshModel", "Yams"],
   "CertificateAuthority": [
