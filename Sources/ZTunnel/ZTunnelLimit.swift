@@ -57,6 +57,12 @@ enum ZTunnelLimit {
   static let plainBytes = 256 * 1_024
   /// Bytes one plain relay direction moves at once.
   static let relayBytes = 256 * 1_024
+  /// One piece of what waits for an application that reads slowly.
+  static let chunkBytes = 128 * 1_024
+  /// Such pieces a worker keeps at hand.
+  static let spareChunks = 32
+  /// They go back to the kernel when none was used for so long.
+  static let chunkRest = Duration.milliseconds(200)
   /// Reads of one connection before others get their turn.
   static let readsPerTurn = 4
   /// Connections taken from one listener before others get their turn.

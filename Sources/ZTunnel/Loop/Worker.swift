@@ -29,6 +29,7 @@ final class Worker {
 
   var cipher = Buffer(capacity: ZTunnelLimit.cipherReadBytes)
   var plain = Buffer(capacity: ZTunnelLimit.plainBytes)
+  var chunks = ChunkStock()
 
   // MARK: What the control thread published
 
@@ -88,6 +89,7 @@ final class Worker {
       finishDrain()
       peers[number].sockets.store(slots.count, ordering: .relaxed)
       if !graveyard.isEmpty { graveyard.removeAll(keepingCapacity: true) }
+      chunks.release(at: now)
       reports.tell(control, at: now)
     }
   }
@@ -96,6 +98,7 @@ final class Worker {
     if !queued.isEmpty { return .zero }
     var next = reports.due
     if let timer = timers.earliest { next = min(next ?? timer, timer) }
+    if let rest = chunks.due { next = min(next ?? rest, rest) }
     if let drain, !drain.isReported { next = min(next ?? drain.deadline, drain.deadline) }
     return next.map { $0.since(now) }
   }

@@ -44,7 +44,7 @@ final class AppSocket: Handler {
   var isTouched = false
 
   /// Bytes for the application that the kernel has not taken.
-  var pending: Buffer?
+  var pending = WaitingBytes()
   /// Parts of the worker's plaintext for the application, gathered while it is parsed.
   var gathered: [Range<Int>] = []
 
@@ -63,10 +63,7 @@ final class AppSocket: Handler {
     worker.applicationSockets += 1
   }
 
-  var hasPending: Bool {
-    guard let count = pending?.count else { return false }
-    return count > 0
-  }
+  var hasPending: Bool { !pending.isEmpty }
 
   override func ready(_ readiness: Readiness) {
     if readiness.contains(.writable) { isWritable = true }
@@ -149,7 +146,7 @@ extension AppSocket {
     worker.bury(self)
     link = .none
     setup = nil
-    pending = nil
+    pending = WaitingBytes()
     if let socket = socket.take() {
       if withReset { socket.closeWithReset() }
     }
@@ -209,10 +206,9 @@ extension AppSocket {
       if isEnding, !isShut { finishWriting() }
       return
     }
-    while isWritable, hasPending, var waiting = pending.take() {
-      let outcome = socket?.send(from: &waiting) ?? .wouldBlock
-      pending = consume waiting
-      switch outcome {
+    while isWritable, hasPending {
+      let now = worker.now
+      switch socket?.send(from: &pending, &worker.chunks, at: now) ?? .wouldBlock {
       case .sent(let count): wrote(count)
       case .wouldBlock: isWritable = false
       case .failed:
@@ -221,7 +217,6 @@ extension AppSocket {
       }
     }
     guard !hasPending else { return }
-    pending = nil
     if isEnding { finishWriting() }
     if case .socket(let peer) = link, peer.isReadable, !isClosed { worker.queue(peer) }
   }
@@ -246,7 +241,7 @@ extension AppSocket {
     }
     guard !bytes.isEmpty else { return }
     isWritable = false
-    keep(bytes.count) { $0.append(bytes.readable) }
+    pending.append(bytes.readable, from: &worker.chunks, at: worker.now)
     bytes.removeAll()
   }
 
@@ -282,21 +277,14 @@ extension AppSocket {
     let isCut = gathered.count > Socket.Limit.rangesPerSend
     isWritable = isWritable && isCut
     var skipped = sent
-    keep(total - sent) { pending in
-      worker.plain.withReadable { bytes in
-        for range in gathered {
-          let skip = min(skipped, range.count)
-          skipped -= skip
-          pending.append(bytes.extracting(range.dropFirst(skip)))
-        }
+    worker.plain.withReadable { bytes in
+      for range in gathered {
+        let skip = min(skipped, range.count)
+        skipped -= skip
+        let rest = bytes.extracting(range.dropFirst(skip))
+        pending.append(rest, from: &worker.chunks, at: worker.now)
       }
     }
     if isWritable { worker.queue(self) }
-  }
-
-  private func keep(_ count: Int, _ fill: (inout Buffer) -> Void) {
-    var waiting = pending.take() ?? Buffer(capacity: count)
-    fill(&waiting)
-    pending = consume waiting
   }
 }
