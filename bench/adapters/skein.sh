@@ -9,7 +9,7 @@ set -euo pipefail
 root=$(awk '$3 == "cgroup2" {print $2; exit}' /proc/mounts)
 group=$root$(awk -F: '$1 == 0 {print $3}' /proc/self/cgroup)
 state=$WORK/skein-$ROLE
-config=$state/manifests
+config=$WORK/skein-$ROLE-manifests
 client=${CLIENT_NETNS:-perf-c} server=${SERVER_NETNS:-perf-s}
 
 address_in() { nsenter --net=/run/netns/"$1" ip -4 -o addr show scope global | awk '{sub("/.*", "", $4); print $4; exit}'; }
