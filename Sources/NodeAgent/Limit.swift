@@ -75,6 +75,8 @@ enum Limit {
   static let messagesToZTunnel = 65_536
   /// Events from ztunnel waiting to be handled, beyond which its socket is not read.
   static let eventsUnhandled = 4_096
+  /// Records of ended connections handled together.
+  static let recordsPerEvent = 256
   /// Crashes inside `crashWindow` that restart at once.
   static let crashesWithoutDelay = 3
   static let crashWindow: Duration = .seconds(10)

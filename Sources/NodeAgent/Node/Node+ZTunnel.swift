@@ -17,6 +17,7 @@ extension Node {
         await trust.tunnelConnected()
       case .received(let message, let descriptors):
         await handle(message, descriptors, from: processID)
+      case .closed(let closed): await records.closed(closed, index: await model.index)
       case .disconnected(let reason):
         logger.warning("ztunnel is not connected", metadata: ["reason": "\(reason)"])
         link.setPeer(processID: nil)
@@ -58,7 +59,7 @@ extension Node {
         metadata: ["generation": "\(generation)", "reason": "\(reason)"])
       await model.rejected(generation, reason: reason)
     case .canaryArrived(let uid, let nonce): await enroller.canaryArrived(uid, nonce: nonce)
-    case .connectionClosed(let record): await records.closed(record, index: await model.index)
+    case .connectionClosed(let record): await records.closed([record], index: await model.index)
     case .refused(let refusal): await records.refused(refusal)
     case .inspection(let request, let inspection): await inspector.answer(request, inspection)
     case .trustApplied(let number): await trust.applied(number)

@@ -14,9 +14,15 @@ actor RecordKeeper {
     self.format = format
   }
 
-  func closed(_ record: ConnectionRecord, index: MeshIndex) {
-    let line = LogLine(closed: record, index: index, at: WallClock.now())
-    writer.write(line.rendered(as: format))
+  /// Writes a line for each connection, all of them at once.
+  func closed(_ records: [ConnectionRecord], index: MeshIndex) {
+    let now = WallClock.now()
+    var lines = ""
+    for record in records {
+      LogLine(closed: record, index: index, at: now).append(to: &lines, as: format)
+      lines += "\n"
+    }
+    writer.write(lines: lines, count: records.count)
   }
 
   func refused(_ refusal: Refusal) {

@@ -8,6 +8,8 @@ enum TunnelEvent: Sendable {
   case connected(processID: Int32)
   /// A message and the descriptors beside it.
   case received(TunnelMessage, [SharedDescriptor])
+  /// Records of connections that ended, in one event as many as came together.
+  case closed([ConnectionRecord])
   case disconnected(reason: String)
 }
 
@@ -100,6 +102,8 @@ private struct LinkLoop: ~Copyable {
   private let isWelcome: @Sendable (Int32) -> Bool
   private let poller: Poller
   private var connection: Connection?
+  /// Records read and not yet told; empty between two waits.
+  private var closed: [ConnectionRecord] = []
 
   init(
     path: String, commands: Mailbox<ZTunnelLink.Command>, backlog: ZTunnelLink.Backlog,
@@ -193,16 +197,29 @@ private struct LinkLoop: ~Copyable {
   private mutating func read() {
     while connection != nil, !backlog.isFull {
       do {
-        guard let arrival = try connection?.read() else { return }
+        guard let arrival = try connection?.read() else { break }
         switch arrival {
-        case .nothing: return
+        case .nothing:
+          emitClosed()
+          return
         case .end: drop("ztunnel closed the connection")
+        case .message(.connectionClosed(let record), _):
+          closed.append(record)
+          if closed.count == Limit.recordsPerEvent { emitClosed() }
         case .message(let message, let descriptors): emit(.received(message, descriptors))
         }
       } catch {
         drop("\(error)")
       }
     }
+    emitClosed()
+  }
+
+  private mutating func emitClosed() {
+    guard !closed.isEmpty else { return }
+    backlog.added()
+    events.yield(.closed(closed))
+    closed = []
   }
 
   private mutating func drop(_ reason: String) {
@@ -211,7 +228,8 @@ private struct LinkLoop: ~Copyable {
     emit(.disconnected(reason: reason))
   }
 
-  private func emit(_ event: TunnelEvent) {
+  private mutating func emit(_ event: TunnelEvent) {
+    emitClosed()
     backlog.added()
     events.yield(event)
   }
