@@ -20,6 +20,9 @@ struct Settling: Hashable, Sendable {
     self.longest = longest
   }
 
+  /// Nothing is going on.
+  var isResting: Bool { state == .resting }
+
   /// Takes in whether anything changed since the last call; true: read the directory now.
   mutating func observe(hasChanged: Bool, at now: Instant) -> Bool {
     switch state {

@@ -4,7 +4,7 @@ public import MeshModel
 extension ManifestDirectory {
   /// The watch's times.
   public enum Timing {
-    /// How often the kernel is asked whether something changed.
+    /// How often the kernel is asked whether something changed while a change goes on.
     public static let tick = Duration.milliseconds(25)
     /// How long nothing may happen before a change counts as complete.
     public static let quiet = Duration.milliseconds(50)
@@ -32,13 +32,19 @@ extension ManifestDirectory {
     _ body: (ManifestSnapshot, Instant) async -> Void
   ) async throws(CancellationError) {
     var watcher = Watcher(directory: self)
+    var rings = watcher.bell?.rings.makeAsyncIterator()
     var parsed = ParsedFiles()
     let begin = MonotonicClock.now()
     var known = await readContents()
     var last = known
     await body(parse(known, &parsed), begin)
     while true {
-      do { try await Task.sleep(for: Timing.tick) } catch { throw CancellationError() }
+      // A change that goes on is asked about until it ends; so is everything when nothing rings.
+      var isRung = false
+      if watcher.isResting { isRung = await rings?.next(isolation: #isolation) != nil }
+      if !isRung {
+        do { try await Task.sleep(for: Timing.tick) } catch { throw CancellationError() }
+      }
       guard let occasion = watcher.occasion(at: MonotonicClock.now()) else { continue }
       let start = MonotonicClock.now()
       let contents = await readContents()
@@ -73,6 +79,7 @@ extension ManifestDirectory {
 
 /// Knows when to read the directory.
 private struct Watcher: ~Copyable {
+  let bell = Watcher.makeBell()
   enum Occasion {
     case settled
     case recheck
@@ -90,6 +97,17 @@ private struct Watcher: ~Copyable {
     tree = nil
     openTree()
   }
+
+  private static func makeBell() -> Bell? {
+    do throws(LinuxError) {
+      return try Bell(interval: ManifestDirectory.Timing.poll)
+    } catch {
+      // No descriptors or threads are left: asking every tick needs neither.
+      return nil
+    }
+  }
+
+  var isResting: Bool { settling.isResting }
 
   /// Why to read the directory now; nil: leave it.
   mutating func occasion(at now: Instant) -> Occasion? {
@@ -129,7 +147,9 @@ private struct Watcher: ~Copyable {
 
   private mutating func openTree() {
     do throws(LinuxError) {
-      tree = try TreeWatch(root: path)
+      let fresh = try TreeWatch(root: path)
+      try bell?.watch(fresh)
+      tree = consume fresh
     } catch {
       tree = nil
     }
