@@ -130,10 +130,8 @@ struct ServerTests {
     var set = ResourceSet(model)
     var server = DiscoveryServer(set)
     let first = try #require(try server.receive(.everything()).first)
-    for number in 0..<(Limit.rememberedChanges + 10) {
-      var change = ModelChange(isFull: false, generation: UInt64(number))
-      change.workloads = [.pod("web", address: "10.1.\(number / 250).\(number % 250)")]
-      set = set.updated(with: change)
+    for round in 0..<30 {
+      set = set.updated(with: .renewing(1_000, round: round))
       #expect(try server.update(to: set).isEmpty)
     }
     #expect(throws: StreamRefusal.behind) { try server.receive(first.acknowledged) }

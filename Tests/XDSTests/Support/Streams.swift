@@ -62,3 +62,14 @@ extension ResourceSet {
     updated(with: old.change(to: next))
   }
 }
+
+extension ModelChange {
+  /// Gives so many pods an address that no other round gave them.
+  static func renewing(_ count: Int, round: Int) -> ModelChange {
+    var change = ModelChange(isFull: false, generation: UInt64(round))
+    change.workloads = (0..<count).map {
+      .pod("p\($0)", address: "10.\(round).\($0 / 250).\($0 % 250)")
+    }
+    return change
+  }
+}
