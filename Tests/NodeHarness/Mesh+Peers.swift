@@ -35,9 +35,10 @@ extension Mesh {
   /// Runs hostile.py from a pod that is not in the mesh against an enrolled one.
   package func attack(
     _ name: String, from pod: String = "stranger", on victim: String = "server",
-    _ arguments: String..., within limit: Duration = .seconds(60)
+    _ arguments: String..., isIPv6: Bool = false, within limit: Duration = .seconds(60)
   ) async throws -> JSON {
-    let host = try #require(pods[victim]).ip4
+    let target = try #require(pods[victim])
+    let host = isIPv6 ? "[\(target.ip6)]" : target.ip4
     return try await spawn(in: pod, "hostile.py", [name, authority, host] + arguments)
       .finish(within: limit).json()
   }
@@ -99,12 +100,14 @@ package struct Unharmed: Sendable {
   }
 
   /// The same processes as before, small, and a well-behaved connection passes at once.
-  package func expect(_ after: String, in mesh: Mesh, _ location: SourceLocation = #_sourceLocation)
-    async throws
-  {
+  package func expect(
+    _ after: String, in mesh: Mesh, isIPv6: Bool = false,
+    _ location: SourceLocation = #_sourceLocation
+  ) async throws {
     let server = try await #require(mesh.pods["server"])
     let began = ContinuousClock.now
-    let answer = try await mesh.client(in: "client", "get", server.ip4, "8080", "name", "3")
+    let address = isIPv6 ? server.ip6 : server.ip4
+    let answer = try await mesh.client(in: "client", "get", address, "8080", "name", "3")
     #expect(
       answer["answer"].string?.hasSuffix("|server") == true, "after \(after): \(answer)",
       sourceLocation: location)

@@ -100,7 +100,7 @@ def context(server_side, chain=None, key=None, alpn=("h2",), version=None):
 def dial(host, port=15008, timeout=5.0):
     plain = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     plain.settimeout(timeout)
-    plain.connect((host, port))
+    plain.connect((host.strip("[]"), port))
     plain.setblocking(False)
     return plain
 
