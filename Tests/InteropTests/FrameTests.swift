@@ -5,7 +5,7 @@ import Testing
 
 extension `Beside other programs` {
   /// h2 and hyperframe, an HTTP/2 of pure Python, behind a member's certificate; see
-  /// Programs/frames.py.
+  /// Programs/strict.py and frames.py.
   @Suite(
     .serialized,
     .mesh { mesh in
@@ -27,8 +27,9 @@ extension `Beside other programs` {
 
     @Test func `in a way that its strict state machine takes`() async throws {
       let mesh = try Mesh.shared
-      let outcome = try await spawn(
-        "talk", mesh.authority, mesh.address(of: "server"), String(8 << 20)
+      let outcome = try await mesh.spawn(
+        in: "stranger", "strict.py", "talk", mesh.authority, mesh.address(of: "server"),
+        String(8 << 20)
       ).finish().json()
       #expect(outcome["status"].int == 200 && outcome["error"].string == "", "\(outcome)")
       #expect(outcome["received"].int == 8 << 20 && outcome["ended"].bool == true, "\(outcome)")
@@ -163,7 +164,7 @@ extension `Beside other programs` {
     ])
     func `and neither finds a fault with the other`(name: String) async throws {
       let mesh = try Mesh.shared
-      let peer = try await mesh.spawn(in: "waypoint", "frames.py", "serve", name, mesh.authority)
+      let peer = try await mesh.spawn(in: "waypoint", "strict.py", "serve", name, mesh.authority)
       try await peer.waitFor("ready")
       let address = try await mesh.address(of: "waypoint")
       let result = try await mesh.spawn(

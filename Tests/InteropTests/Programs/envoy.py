@@ -94,11 +94,13 @@ class Configuration:
             common["max_requests_per_connection"] = self.number("requests", 0)
         manager = typed(
             "filters.network.http_connection_manager.v3.HttpConnectionManager",
-            stat_prefix="terminate", codec_type="HTTP2", stream_idle_timeout="0s", drain_timeout=f"{self.number('drain', 5)}s",
+            stat_prefix="terminate", codec_type="HTTP2", stream_idle_timeout="0s",
+            drain_timeout=f"{self.number('drain', 5)}s",
             http2_protocol_options={**self.http2(), "allow_connect": True}, common_http_protocol_options=common,
             upgrade_configs=[{"upgrade_type": "CONNECT"}],
             access_log=self.access_log(
-                kind="terminate", status="%RESPONSE_CODE%", authority="%REQ(:AUTHORITY)%",
+                kind="terminate", status="%RESPONSE_CODE%",
+                authority="%REQ(:AUTHORITY)%",
                 peer="%DOWNSTREAM_PEER_URI_SAN%", source="%DOWNSTREAM_REMOTE_ADDRESS%",
                 forwarded="%REQ(FORWARDED)%", baggage="%REQ(BAGGAGE)%"),
             http_filters=[{"name": "router", "typed_config": typed(
