@@ -64,8 +64,8 @@ static int place_descriptors(const struct clinux_spawn *request, int *channel) {
 }
 
 /* In the child: only async-signal-safe calls, the parent's other threads do not exist here. */
-_Noreturn static void become(const struct clinux_spawn *request, int channel, int joins_group) {
-  if (joins_group) {
+_Noreturn static void become(const struct clinux_spawn *request, int channel) {
+  if (request->control_group >= 0) {
     int procs = openat(request->control_group, "cgroup.procs", O_WRONLY | O_CLOEXEC);
     if (procs < 0 || write(procs, "0\n", 2) != 2) give_up(channel, STAGE_CONTROL_GROUP);
   }
@@ -76,18 +76,15 @@ _Noreturn static void become(const struct clinux_spawn *request, int channel, in
   give_up(channel, STAGE_EXEC);
 }
 
-/* clone3 straight into the control group; where it is missing or filtered, clone, and the child moves. */
-static pid_t split(int control_group, int *pidfd, int *joins_group) {
+/*
+ * clone3; where it is missing or filtered, clone. The child moves to its control group itself: since Linux 6.14 one that
+ * is born into a group (CLONE_INTO_CGROUP) on which cgroup.kill was ever used is killed too.
+ */
+static pid_t split(int *pidfd) {
   struct clone_args arguments = {
       .flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
-  *joins_group = 0;
-  if (control_group >= 0) {
-    arguments.flags |= CLONE_INTO_CGROUP;
-    arguments.cgroup = (uint64_t)control_group;
-  }
   pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
   if (pid >= 0 || (errno != ENOSYS && errno != E2BIG && errno != EINVAL && errno != EPERM)) return pid;
-  *joins_group = control_group >= 0;
 #if defined(__x86_64__) || defined(__aarch64__)
   return (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_PIDFD | SIGCHLD), 0UL, pidfd, 0UL, 0UL);
 #else
@@ -105,15 +102,14 @@ static int reap(int pidfd) {
 
 int clinux_spawn(const struct clinux_spawn *request, int *pidfd, const char **stage) {
   int channel[2];
-  int joins_group;
   sigset_t all, before;
   *stage = "pipe2";
   if (pipe2(channel, O_CLOEXEC) != 0) return -1;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   *stage = "clone3";
-  pid_t pid = split(request->control_group, pidfd, &joins_group);
-  if (pid == 0) become(request, channel[1], joins_group);
+  pid_t pid = split(pidfd);
+  if (pid == 0) become(request, channel[1]);
   int failure = errno;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   close(channel[1]);

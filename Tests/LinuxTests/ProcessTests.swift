@@ -174,6 +174,14 @@ private func run(
       #expect(try moved.wait() == .signalled(.kill))
     }
   }
+
+  @Test(.needsRoot) func `takes new processes after all of it were killed`() throws {
+    try withControlGroup { group in
+      try group.kill()
+      let (text, outcome) = try run("echo born", in: group)
+      #expect(text == "born\n" && outcome == .exited(code: 0))
+    }
+  }
 }
 
 @Suite struct `This process` {

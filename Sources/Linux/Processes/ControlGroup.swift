@@ -97,7 +97,7 @@ public struct ControlGroup: Hashable, Sendable {
     try File.write("\(path)/cgroup.kill", "1")
   }
 
-  /// For clone3 and for BPF programs that attach to a group.
+  /// For children that move into it and for BPF programs that attach to a group.
   public func openDirectory() throws(LinuxError) -> OwnedDescriptor {
     let number = try check("open", path) { unsafe clinux_open(path, O_RDONLY | O_DIRECTORY, 0) }
     return OwnedDescriptor(adopting: number)
