@@ -18,6 +18,8 @@ public enum Limit {
   /// Bytes of names and versions that a client claims when it reconnects; gRPC servers accept
   /// messages of 4 MiB (istiod: ISTIO_GPRC_MAXRECVMSGSIZE).
   public static let claimBytes = 3 << 20
+  /// Bytes of names that a client asks for one by one; a part of the above.
+  public static let askedBytes = 2 << 20
   /// Bytes of resources and removed names in one response of our server.
   public static let responseBytes = 3 << 20
   /// Bytes of the reasons in a refusal.

@@ -29,6 +29,8 @@ public struct DiscoveryClient: Sendable {
   /// Names asked for one by one, and of those the ones not answered yet.
   var asked: Set<String> = []
   var unanswered: Set<String> = []
+  /// What the names asked for take in a request.
+  private var askedBytes = 0
 
   public init(node: NodeDescription, onDemand: Bool = false) {
     self.node = node
@@ -77,7 +79,8 @@ extension DiscoveryClient {
       case .known: Limit.claimBytes
       case .nothing: 0
       }
-    var first = request(.address, claims: addresses.claims(within: limit))
+    var first = request(
+      .address, claims: addresses.claims(within: max(0, limit - askedBytes)))
     if isOnDemand {
       first.resourceNamesSubscribe = [wildcard] + asked.sorted()
       first.resourceNamesUnsubscribe = [wildcard]
@@ -101,7 +104,11 @@ extension DiscoveryClient {
     var new: [String] = []
     for name in names where asked.count < Limit.subscriptions {
       guard !name.isEmpty, name.utf8.count <= Limit.nameBytes, name != wildcard else { continue }
+      // A tag and a length of two bytes.
+      let bytes = name.utf8.count + 3
+      guard askedBytes + bytes <= Limit.askedBytes else { continue }
       if asked.insert(name).inserted {
+        askedBytes += bytes
         unanswered.insert(name)
         new.append(name)
       }

@@ -223,6 +223,10 @@ struct ClientTests {
   @Test func `names that nobody can have are not asked for`() {
     var client = DiscoveryClient(node: nodeOne, onDemand: true)
     #expect(client.ask(for: ["", "*", String(repeating: "x", count: 3_000)]) == nil)
+    var long = client
+    let names = (0..<3_000).map { "n/\(String(repeating: "h", count: 1_000))\($0)" }
+    _ = long.ask(for: names)
+    #expect((long.connect().first?.resourceNamesSubscribe.count ?? 0) < 2_200)
     #expect(
       client.ask(for: (0..<30_000).map { "n/\($0)" })?.resourceNamesSubscribe.count
         == Limit.subscriptions)
