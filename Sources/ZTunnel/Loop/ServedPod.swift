@@ -15,6 +15,8 @@ final class ServedPod {
   /// What our CONNECT requests and answers say of the pod, as of the present model.
   var baggage = ""
   var isRemoved = false
+  /// Anything in the pod can dial the canary's address; the node agent does so seldom.
+  var canaries = Allowance(ZTunnelLimit.canariesPerSecond, per: .seconds(1))
   var dnsHandlers: [DNSHandler] = []
   /// Queries that wait for the pod's own resolver, by token.
   var exchanges: [UInt64: UpstreamExchange] = [:]

@@ -9,6 +9,10 @@ extension Worker {
     in pod: ServedPod
   ) throws(LinuxError) {
     if destination == configuration?.canary4 || destination == configuration?.canary6 {
+      guard pod.canaries.take(at: now) else {
+        socket.closeWithReset()
+        return
+      }
       let canary = Canary(socket, in: pod, worker: self)
       try canary.start()
       return

@@ -30,6 +30,11 @@ final class LabelSet {
   var receivedBytes: UInt64 = 0
   /// From server to client.
   var sentBytes: UInt64 = 0
+  /// Asked for since the table last made room.
+  fileprivate var isRecent = true
+
+  /// Whether no live connection counts here, and none has for a while.
+  fileprivate var isIdle: Bool { !isRecent && opened == closed }
 
   init(_ key: LabelKey) { self.key = key }
 
@@ -49,23 +54,51 @@ final class LabelSet {
 }
 
 /// One worker's label sets, bounded.
+///
+/// When it is full, sets that nobody has used for a while make room: their counters end, and begin
+/// at zero should the names come again, as after a restart.
 struct LabelTable {
   private var sets: [LabelKey: LabelSet] = [:]
+  /// Those without names.
+  private var overflows: [LabelKey: LabelSet] = [:]
   private let limit: Int
+  /// Sets to be asked for in vain before room is made again, so that it costs little each time.
+  private var patience = 0
 
   init(limit: Int = ZTunnelLimit.labelSets) { self.limit = limit }
 
   /// The set for the key, or the one for everything beyond the limit.
   mutating func set(for key: LabelKey) -> LabelSet {
-    if let set = sets[key] { return set }
-    let stored = sets.count < limit ? key : .overflow(key.reporter)
-    if let set = sets[stored] { return set }
-    let set = LabelSet(stored)
-    sets[stored] = set
+    if let set = sets[key] {
+      set.isRecent = true
+      return set
+    }
+    if sets.count >= limit { makeRoom() }
+    guard sets.count < limit else { return overflow(key.reporter) }
+    let set = LabelSet(key)
+    sets[key] = set
     return set
   }
 
-  var samples: [MetricSample] { sets.values.map(\.sample) }
+  private mutating func overflow(_ reporter: Direction) -> LabelSet {
+    let key = LabelKey.overflow(reporter)
+    if let set = overflows[key] { return set }
+    let set = LabelSet(key)
+    overflows[key] = set
+    return set
+  }
+
+  private mutating func makeRoom() {
+    guard patience == 0 else {
+      patience -= 1
+      return
+    }
+    patience = limit / 10
+    sets = sets.filter { !$0.value.isIdle }
+    for set in sets.values { set.isRecent = false }
+  }
+
+  var samples: [MetricSample] { sets.values.map(\.sample) + overflows.values.map(\.sample) }
 }
 
 extension MetricSample {
@@ -85,11 +118,12 @@ extension MetricSample {
         if sums.count < limit { sums[sample.labels] = sample }
         continue
       }
-      sum.opened += sample.opened
-      sum.closed += sample.closed
-      sum.failed += sample.failed
-      sum.receivedBytes += sample.receivedBytes
-      sum.sentBytes += sample.sentBytes
+      // Counters wrap, as Prometheus expects of them.
+      sum.opened &+= sample.opened
+      sum.closed &+= sample.closed
+      sum.failed &+= sample.failed
+      sum.receivedBytes &+= sample.receivedBytes
+      sum.sentBytes &+= sample.sentBytes
       sums[sample.labels] = sum
     }
     return Array(sums.values)
