@@ -119,7 +119,9 @@ private struct Parts: DERParseable {
           parts = ahead
         }
         _ = try Parts.algorithm(&parts)
-        guard let name = parts.next() else { throw ASN1Error.invalidASN1Object(reason: "no issuer") }
+        guard let name = parts.next() else {
+          throw ASN1Error.invalidASN1Object(reason: "no issuer")
+        }
         issuer = try DistinguishedName(derEncoded: name)
         updates = try Parts.times(&parts)
         while let part = parts.next() {
@@ -132,6 +134,9 @@ private struct Parts: DERParseable {
       }
       let algorithm = try Parts.algorithm(&nodes)
       let bits = try ASN1BitString(derEncoded: &nodes)
+      guard bits.paddingBits == 0 else {
+        throw ASN1Error.invalidASN1Object(reason: "a signature of no whole bytes")
+      }
       return (Array(list.encodedBytes), algorithm, Array(bits.bytes))
     }
     guard let issuer, let thisUpdate = updates.first else {
@@ -199,8 +204,9 @@ private struct Parts: DERParseable {
 }
 
 extension WallTime {
-  /// In the calendar every certificate uses. Source: days_from_civil of Howard Hinnant's
-  /// chrono-compatible date algorithms.
+  /// In the calendar every certificate uses.
+  ///
+  /// Source: days_from_civil of Howard Hinnant's chrono-compatible date algorithms.
   fileprivate init(year: Int, month: Int, day: Int, hours: Int, minutes: Int, seconds: Int) {
     let shifted = month <= 2 ? year - 1 : year
     let era = (shifted >= 0 ? shifted : shifted - 399) / 400
