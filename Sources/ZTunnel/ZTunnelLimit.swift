@@ -17,6 +17,21 @@ enum ZTunnelLimit {
   /// Wait for a certificate of our own, or for the workload's record.
   static let identityWait = Duration.seconds(5)
 
+  /// Finding the address of a workload that has only a host name, all resolvers together.
+  static let hostLookup = Duration.seconds(8)
+  /// From a question to one resolver to its answer.
+  static let resolverAnswer = Duration.seconds(2)
+  /// Resolvers that are asked, as many as the C library asks (MAXNS).
+  static let resolvers = 3
+  /// Where they are written, and how long what was read counts.
+  static let resolverFile = "/etc/resolv.conf"
+  static let resolverFileAge = Duration.seconds(30)
+  /// Names and families a worker remembers, and for how long at most.
+  static let knownHosts = 4_096
+  static let knownHostSeconds: UInt32 = 300
+  /// How long it remembers that a name has no address.
+  static let absentHostSeconds: UInt32 = 5
+
   /// Times one connection goes back to the same endpoint because its tunnel connection broke.
   static let redials = 2
 
@@ -76,6 +91,8 @@ enum ZTunnelLimit {
   /// A canary must have sent its nonce by then.
   static let canary = Duration.seconds(5)
   static let canaryBytes = 8
+  /// Canaries of one pod that one worker tells the agent of; others are reset.
+  static let canariesPerSecond = 20
   /// Sockets a worker may have more than another before it hands new connections over.
   static let imbalance = 4
 
