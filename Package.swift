@@ -181,14 +181,22 @@ let package = Package(
       ],
       swiftSettings: house),
     .testTarget(
-      name: "ControlAPITests", dependencies: ["ControlAPI", "IstioAPI", "Linux"],
+      name: "ControlAPITests",
+      dependencies: [
+        "CertificateAuthority", "ControlAPI", "IstioAPI", "Linux", "MeshModel",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
       swiftSettings: house),
     .testTarget(
       name: "ControlPlaneTests",
       dependencies: [
         "CertificateAuthority", "ControlAPI", "ControlPlane", "IstioAPI", "Linux", "Manifests",
         "MeshCompiler", "MeshModel", "Telemetry", "XDS",
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "JWTKit", package: "jwt-kit"),
+        .product(name: "SwiftASN1", package: "swift-asn1"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        .product(name: "X509", package: "swift-certificates"),
       ],
       exclude: ["Programs"], swiftSettings: house),
     .testTarget(name: "LinuxTests", dependencies: ["Linux", "MeshModel"], swiftSettings: house),

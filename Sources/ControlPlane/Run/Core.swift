@@ -30,7 +30,13 @@ final class Core: Sendable {
         clusterDomain: settings.clusterDomain, trustDomain: settings.trustDomain),
       publisher: publisher)
     let signer = try Signer(directory: settings.caDirectory, trustDomain: settings.trustDomain)
-    let tokens = try settings.tokenFile.map { try StaticTokens(path: $0) }
+    let tokens = try settings.tokenFile.map { path in
+      do throws(TokenFileError) {
+        return try StaticTokens(path: path)
+      } catch {
+        throw RunError.badTokens(path: path, error)
+      }
+    }
     let keys = settings.issuer.map { issuer in
       switch issuer.keys {
       case .file(let path): KeySource(.file(path))

@@ -11,10 +11,12 @@ import UnixSignals
 enum RunError: Error, Equatable, CustomStringConvertible {
   case noConfigDirectory(String)
   case cannotListen(String)
+  case badTokens(path: String, TokenFileError)
 
   var description: String {
     switch self {
     case .noConfigDirectory(let path): "--config \(path) is no directory"
+    case .badTokens(let path, let error): "\(path): \(error)"
     case .cannotListen(let address):
       "cannot listen at \(address); is something else there, and is the address of this machine?"
     }

@@ -1,0 +1,198 @@
+import ControlAPI
+import Foundation
+import Linux
+import Testing
+
+@testable import ControlPlane
+
+private let web = "spiffe://cluster.local/ns/shop/sa/web"
+
+private func openStream(_ settings: ChannelSettings, node: String = "") async -> CallStatus? {
+  await status {
+    try await DiscoveryStream.open(settings) { stream throws(ControlError) in
+      try await stream.send(Ask.everything(node: node))
+      _ = try await stream.take()
+    }
+  }
+}
+
+private func ask(_ settings: ChannelSettings, for identity: String? = web) async -> CallStatus? {
+  await status {
+    _ = try await CertificateClient(settings)
+      .createCertificate(signingRequest(), lifetime: nil, impersonating: identity)
+  }
+}
+
+@Suite struct `Whoever calls must prove who it is` {
+  @Test func `a token of the file is a node, any other is nobody`() async throws {
+    try await Plane.run { plane in
+      #expect(await openStream(plane.settings()) == nil)
+      #expect(await openStream(plane.settings(), node: "a") == nil)
+      #expect(await openStream(plane.settings(node: nil)) == CertificateDesk.denial)
+      let wrong = try plane.settings(token: "token-of-node-x-0000")
+      #expect(await openStream(wrong) == CertificateDesk.denial)
+      #expect(await ask(wrong) == CertificateDesk.denial)
+      #expect(await ask(plane.settings(node: nil)) == CertificateDesk.denial)
+      let failures = plane.core.counters.values.authenticationFailures
+      #expect(failures == ["unknown_token": 2, "no_credentials": 2])
+    }
+  }
+
+  @Test func `a node may not call itself by another's name`() async throws {
+    try await Plane.run { plane in
+      #expect(await openStream(plane.settings(), node: "b")?.code == .permissionDenied)
+    }
+  }
+
+  @Test func `tokens change with their file, and a wrong file changes nothing`() async throws {
+    try await Plane.run { plane in
+      let path = plane.directory + "/tokens"
+      try put(path, "a new-token-of-a-0000\n")
+      let newer = try plane.settings(token: "new-token-of-a-0000")
+      try await plane.waitFor { await openStream(newer) == nil }
+      #expect(await openStream(plane.settings()) == CertificateDesk.denial)
+      try put(path, "a\n")
+      try await plane.waitFor { plane.core.tokens?.problem != nil }
+      #expect(await openStream(newer) == nil)
+    }
+  }
+
+  @Test func `a client certificate of the mesh is proof enough`() async throws {
+    try await Plane.run { plane in
+      let agent = try clientCertificate("spiffe://cluster.local/node/a", plane)
+      #expect(await openStream(agent) == nil)
+      #expect(await ask(agent) == nil)
+      #expect(await ask(agent, for: "spiffe://cluster.local/ns/shop/sa/db") != nil)
+      // A workload renews its own certificate, and reads no discovery.
+      let workload = try clientCertificate(web, plane)
+      #expect(await openStream(workload)?.code == .permissionDenied)
+      #expect(await ask(workload, for: nil) == nil)
+      #expect(await ask(workload, for: "spiffe://cluster.local/ns/shop/sa/db") != nil)
+      let stranger = try clientCertificate("spiffe://else.where/node/a", plane)
+      #expect(await openStream(stranger) == CertificateDesk.denial)
+    }
+  }
+
+  /// A certificate for `uri`, signed with the authority's own key by openssl.
+  private func clientCertificate(_ uri: String, _ plane: Plane) throws -> ChannelSettings {
+    let base = "\(plane.directory)/client-\(UUID().uuidString)"
+    try put(
+      base + ".cnf", "subjectAltName=critical,URI:\(uri)\nextendedKeyUsage=clientAuth\n")
+    try openssl(
+      "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+      "/CN=x", "-keyout", base + ".key", "-out", base + ".csr")
+    try openssl(
+      "x509", "-req", "-in", base + ".csr", "-CA", plane.directory + "/ca/ca.crt", "-CAkey",
+      plane.directory + "/ca/ca.key", "-days", "1", "-extfile", base + ".cnf", "-out",
+      base + ".crt")
+    var settings = plane.settings(node: nil)
+    settings.clientCertificate = .init(chain: .file(base + ".crt"), key: .file(base + ".key"))
+    return settings
+  }
+
+  private func openssl(_ arguments: String...) throws {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/openssl")
+    process.arguments = arguments
+    process.standardError = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0)
+  }
+}
+
+@Suite struct `An issuer's tokens are proof while its keys are` {
+  private func run(
+    _ issuer: Issuer, _ body: (Plane) async throws -> Void
+  ) async throws {
+    var options = Plane.Options()
+    let keySet = issuer.keySet
+    let path = NSTemporaryDirectory() + "/keys-\(UUID().uuidString).json"
+    options.prepare = { _ in try put(path, keySet) }
+    options.issuer = RunSettings.Issuer(
+      url: Issuer.url, audience: "istio-ca", keys: .file(path),
+      nodeAccounts: ["istio-system/ztunnel"])
+    try await Plane.run(options, body)
+    try FileManager.default.removeItem(atPath: path)
+  }
+
+  @Test func `a node agent's token speaks for its node and no other`() async throws {
+    let issuer = Issuer(keys: "one")
+    try await run(issuer) { plane in
+      let agent = try plane.settings(
+        token: await issuer.token(.agent(of: "a"), key: "one"))
+      #expect(await openStream(agent) == nil)
+      #expect(await openStream(agent, node: "b")?.code == .permissionDenied)
+      #expect(await ask(agent) == nil)
+      #expect(await ask(agent, for: "spiffe://cluster.local/ns/shop/sa/db") != nil)
+    }
+  }
+
+  @Test func `an application's token speaks for itself only`() async throws {
+    let issuer = Issuer(keys: "one")
+    try await run(issuer) { plane in
+      var claims = Issuer.Claims()
+      claims.sub = "system:serviceaccount:shop:web"
+      let application = try plane.settings(token: await issuer.token(claims, key: "one"))
+      #expect(await openStream(application)?.code == .permissionDenied)
+      #expect(await ask(application, for: nil) == nil)
+      #expect(await ask(application, for: "spiffe://cluster.local/ns/shop/sa/db") != nil)
+    }
+  }
+
+  @Test func `a token that is old, for others, of others or changed proves nothing`() async throws {
+    let issuer = Issuer(keys: "one")
+    try await run(issuer) { plane in
+      func refusal(_ change: (inout Issuer.Claims) -> Void) async throws -> CallStatus? {
+        var claims = Issuer.Claims.agent(of: "a")
+        change(&claims)
+        return await openStream(
+          try plane.settings(token: await issuer.token(claims, key: "one")))
+      }
+      var refusals: [CallStatus?] = []
+      refusals.append(try await refusal { $0.exp -= 3_600 })
+      refusals.append(try await refusal { $0.nbf = $0.exp })
+      refusals.append(try await refusal { $0.aud = ["else"] })
+      refusals.append(try await refusal { $0.iss = "https://else.where" })
+      #expect(refusals == Array(repeating: CertificateDesk.denial, count: 4))
+      let stranger = Issuer(keys: "one")
+      let forged = try await stranger.token(.agent(of: "a"), key: "one")
+      #expect(await openStream(try plane.settings(token: forged)) == CertificateDesk.denial)
+      #expect(
+        plane.core.counters.values.authenticationFailures == [
+          "expired": 1, "not_yet_valid": 1, "wrong_audience": 1, "wrong_issuer": 1,
+          "bad_signature": 1,
+        ])
+    }
+  }
+
+  @Test func `keys change with their file, and a wrong file changes nothing`() async throws {
+    var issuer = Issuer(keys: "one")
+    let path = NSTemporaryDirectory() + "/keys-\(UUID().uuidString).json"
+    try put(path, issuer.keySet)
+    let old = try await issuer.token(.agent(of: "a"), key: "one")
+    issuer.remove("one")
+    issuer.add("two")
+    let new = try await issuer.token(.agent(of: "a"), key: "two")
+    let later = issuer.keySet
+    var options = Plane.Options()
+    options.issuer = RunSettings.Issuer(
+      url: Issuer.url, audience: "istio-ca", keys: .file(path),
+      nodeAccounts: ["istio-system/ztunnel"])
+    try await Plane.run(options) { plane in
+      let (old, new) = (try plane.settings(token: old), try plane.settings(token: new))
+      #expect(await openStream(old) == nil)
+      #expect(await openStream(new) == CertificateDesk.denial)
+      try put(path, later)
+      try await plane.waitFor { await openStream(new) == nil }
+      #expect(await openStream(old) == CertificateDesk.denial)
+      try put(path, "{\"keys\":[]}")
+      try await plane.waitFor {
+        let status = await openStream(new)
+        return await plane.core.keys?.problem != nil && status == nil
+      }
+    }
+    try FileManager.default.removeItem(atPath: path)
+  }
+}
