@@ -1,4 +1,3 @@
-import Crypto
 import FoundationEssentials
 import Identity
 public import MeshModel
@@ -31,7 +30,8 @@ extension AnswerError: CustomStringConvertible {
     case .tooManyCertificates(let count):
       "the authority's answer holds \(count) certificates, expected at most "
         + "\(AuthorityLimit.certificatesPerAnswer)"
-    case .notCertificate(let position): "\(name(position)) is no PEM certificate that can be read"
+    case .notCertificate(let position):
+      "\(name(position)) cannot be read: no PEM certificate, or an RSA key of less than 2048 bits"
     case .noRoot: "the authority's answer holds no root certificate that can be read"
     case .notTheRequest: "the request itself cannot be read"
     case .otherIdentity(let found):
@@ -163,19 +163,10 @@ private func requireKey(of leaf: Certificate, _ request: [UInt8]) throws(AnswerE
   guard parsed.publicKey == leaf.publicKey else { throw .otherKey }
 }
 
+/// Keys that are too short are not even read.
 private func requireStrength(of certificate: Certificate, at position: Int) throws(AnswerError) {
   if certificate.signatureAlgorithm == .sha1WithRSAEncryption {
     throw .weak(position: position, what: "a SHA-1 signature")
-  }
-  let key = certificate.publicKey
-  if P256.Signing.PublicKey(key) != nil || P384.Signing.PublicKey(key) != nil
-    || P521.Signing.PublicKey(key) != nil || Curve25519.Signing.PublicKey(key) != nil
-  {
-    return
-  }
-  // What is left is RSA, whose length shows in its bytes.
-  guard key.subjectPublicKeyInfoBytes.count >= AuthorityLimit.leastRSAKeyBytes else {
-    throw .weak(position: position, what: "an RSA key of less than 2048 bits")
   }
 }
 

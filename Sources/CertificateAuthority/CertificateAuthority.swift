@@ -109,6 +109,4 @@ public enum AuthorityLimit {
   static let serialNumberBytes = 16
   /// Of the chain in another authority's answer, its leaf included.
   static let certificatesPerAnswer = 16
-  /// PKCS #1 bytes of an RSA key: 268 to 270 with 2048 bits, 140 with 1024.
-  static let leastRSAKeyBytes = 266
 }

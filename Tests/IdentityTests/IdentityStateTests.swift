@@ -33,7 +33,7 @@ private struct Script {
 @Suite struct `An identity gets its certificate and keeps one` {
   @Test func `the first need asks at once`() {
     var script = Script()
-    #expect(script.on(.wake, at: 1_000) == .request(answerBy: time(1_010)))
+    #expect(script.on(.wake, at: 1_000) == .request(answerBy: time(1_045)))
     #expect(script.machine.state == .requested(since: time(1_000), failures: 0))
     #expect(script.machine.usableCertificate(at: time(1_000)) == nil)
   }
@@ -41,7 +41,7 @@ private struct Script {
   @Test func `a second need meanwhile waits for the same answer`() {
     var script = Script()
     _ = script.on(.wake, at: 1_000)
-    #expect(script.on(.wake, at: 1_004) == .wait(until: time(1_010)))
+    #expect(script.on(.wake, at: 1_004) == .wait(until: time(1_045)))
   }
 
   @Test func `the answer is valid until it expires and renewed at half of that`() {
@@ -58,7 +58,7 @@ private struct Script {
     }
     #expect(script.machine.state == .valid(until: time(1_100), renewal: time(1_050)))
     _ = script.on(.wake, at: 1_050)
-    #expect(script.on(.issued(certificate(980, 1_100)), at: 1_051) == .wait(until: time(1_060)))
+    #expect(script.on(.issued(certificate(980, 1_100)), at: 1_051) == .wait(until: time(1_095)))
     guard case .wait(let retry) = script.on(.refused(reason: "busy"), at: 1_052) else {
       Issue.record("a refusal waits")
       return
@@ -69,7 +69,7 @@ private struct Script {
   @Test func `renewal asks again and keeps the old one in use`() {
     var script = Script.valid
     #expect(script.on(.wake, at: 1_049) == .wait(until: time(1_050)))
-    #expect(script.on(.wake, at: 1_050) == .request(answerBy: time(1_060)))
+    #expect(script.on(.wake, at: 1_050) == .request(answerBy: time(1_095)))
     #expect(script.machine.usableCertificate(at: time(1_055)) == certificate(980, 1_100))
     _ = script.on(.issued(certificate(1_030, 1_150)), at: 1_051)
     #expect(script.machine.usableCertificate(at: time(1_055)) == certificate(1_030, 1_150))
@@ -81,7 +81,7 @@ private struct Script {
     #expect(script.on(.refused(reason: "no"), at: 1_050) == .wait(until: time(1_050.5)))
     var now = 1_050.5
     for _ in 0..<7 {
-      #expect(script.on(.wake, at: now) == .request(answerBy: time(now + 10)))
+      #expect(script.on(.wake, at: now) == .request(answerBy: time(now + 45)))
       guard case .wait(let until) = script.on(.refused(reason: "no"), at: now) else {
         Issue.record("a refusal is followed by a wait")
         return
@@ -107,20 +107,20 @@ private struct Script {
   @Test func `silence counts as a refusal`() {
     var script = Script()
     _ = script.on(.wake, at: 1_000)
-    #expect(script.on(.wake, at: 1_010) == .wait(until: time(1_010.5)))
+    #expect(script.on(.wake, at: 1_045) == .wait(until: time(1_045.5)))
     guard case .failing(_, _, failures: 1) = script.machine.state else {
       Issue.record("\(script.machine.state)")
       return
     }
-    #expect(script.on(.wake, at: 1_010.5) == .request(answerBy: time(1_020.5)))
-    #expect(script.machine.state == .requested(since: time(1_010.5), failures: 1))
+    #expect(script.on(.wake, at: 1_045.5) == .request(answerBy: time(1_090.5)))
+    #expect(script.machine.state == .requested(since: time(1_045.5), failures: 1))
   }
 
   @Test func `an answer after all is taken`() {
     var script = Script()
     _ = script.on(.wake, at: 1_000)
-    _ = script.on(.wake, at: 1_010)
-    #expect(script.on(.issued(certificate(980, 1_100)), at: 1_010) == .wait(until: time(1_055)))
+    _ = script.on(.wake, at: 1_045)
+    #expect(script.on(.issued(certificate(980, 1_100)), at: 1_050) == .wait(until: time(1_075)))
   }
 
   @Test func `success forgets earlier failures`() {
@@ -139,7 +139,7 @@ private struct Script {
     var script = Script()
     _ = script.on(.wake, at: 1_000)
     #expect(script.on(.authorityLost, at: 1_002) == .none)
-    #expect(script.on(.wake, at: 1_003) == .request(answerBy: time(1_013)))
+    #expect(script.on(.wake, at: 1_003) == .request(answerBy: time(1_048)))
   }
 
   @Test func `when the agent goes away a valid certificate keeps its renewal`() {
@@ -185,7 +185,7 @@ private struct Script {
     var script = Script()
     var now = 1_000.0
     for _ in 0..<100 {
-      #expect(script.on(.wake, at: now) == .request(answerBy: time(now + 10)))
+      #expect(script.on(.wake, at: now) == .request(answerBy: time(now + 45)))
       let wait = script.on(.issued(certificate(now - 10, now + 10)), at: now)
       #expect(wait == .wait(until: time(now + 5)))
       now += 5
@@ -198,19 +198,19 @@ private struct Script {
     var script = Script()
     _ = script.on(.wake, at: 100_000)
     _ = script.on(.refused(reason: "no"), at: 100_000)
-    #expect(script.on(.wake, at: 1_000) == .request(answerBy: time(1_010)))
+    #expect(script.on(.wake, at: 1_000) == .request(answerBy: time(1_045)))
   }
 
   @Test func `a certificate that is not valid yet is renewed`() {
     var script = Script.valid
-    #expect(script.on(.wake, at: 500) == .request(answerBy: time(510)))
+    #expect(script.on(.wake, at: 500) == .request(answerBy: time(545)))
   }
 
   @Test func `an outstanding request counts from the new time`() {
     var script = Script()
     _ = script.on(.wake, at: 100_000)
-    #expect(script.on(.wake, at: 1_000) == .wait(until: time(1_010)))
-    guard case .wait = script.on(.wake, at: 1_010) else { return }
+    #expect(script.on(.wake, at: 1_000) == .wait(until: time(1_045)))
+    guard case .wait = script.on(.wake, at: 1_045) else { return }
     guard case .failing = script.machine.state else {
       Issue.record("\(script.machine.state)")
       return

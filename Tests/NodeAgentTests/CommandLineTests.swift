@@ -14,9 +14,12 @@ private func environment(
 private func settings(
   _ words: [String], _ variables: [String: String] = [:], files: Set<String> = []
 ) throws -> RunSettings {
-  let words = ["run", "--state-dir", "s"] + words
-  let run = try #require(try NodeAgentCommand.parseAsRoot(words) as? RunCommand)
-  return try run.settings(in: environment(variables, files: files))
+  let environment = environment(variables, files: files)
+  return try RunCommand.$environment.withValue(environment) {
+    let words = ["run", "--state-dir", "s"] + words
+    let run = try #require(try NodeAgentCommand.parseAsRoot(words) as? RunCommand)
+    return try run.settings(in: environment)
+  }
 }
 
 @Suite struct `The control plane of a command line` {
@@ -114,33 +117,12 @@ private func settings(
       "only one can sign"
     ),
   ]) func `is refused with what to do`(words: [String], reason: String) throws {
-    let run = try RunCommand.parseOptions(words)
     #expect {
-      _ = try run.settings(in: environment([:]))
+      try settings(words)
     } throws: {
-      "\($0)".contains(reason)
+      NodeAgentCommand.exitCode(for: $0) == .validationFailure
+        && NodeAgentCommand.message(for: $0).contains(reason)
     }
-  }
-}
-
-extension RunCommand {
-  /// The words alone, before they are checked against an environment.
-  fileprivate static func parseOptions(_ words: [String]) throws -> RunCommand {
-    var run = RunCommand()
-    var rest = words[...]
-    while let flag = rest.popFirst(), let value = rest.popFirst() {
-      switch flag {
-      case "--node": run.node = value
-      case "--config": run.configDirectory = value
-      case "--xds-address": run.xdsAddress = value
-      case "--root-cert": run.rootCert = value
-      case "--ca-address": run.caAddress = value
-      case "--ca-dir": run.caDirectory = value
-      default: Issue.record("no flag \(flag)")
-      }
-    }
-    run.stateDirectory = "s"
-    return run
   }
 }
 

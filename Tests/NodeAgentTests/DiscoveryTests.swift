@@ -20,7 +20,10 @@ private func at(_ seconds: Double) -> WallTime { WallTime(secondsSinceEpoch: sec
     var backoff = ReconnectBackoff()
     let delays = (0..<9).map { _ in backoff.delay(afterInStepFor: nil, jitter: 1) }
     #expect(
-      delays == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 15, 15].map { Duration.seconds($0) })
+      delays
+        == [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 15_000, 15_000].map {
+          Duration.milliseconds($0)
+        })
   }
 
   @Test func `spreads the nodes of a mesh over half of the wait`() {
@@ -34,8 +37,8 @@ private func at(_ seconds: Double) -> WallTime { WallTime(secondsSinceEpoch: sec
   @Test func `begins anew after one that was in step for long enough, not after a short one`() {
     var backoff = ReconnectBackoff()
     for _ in 0..<5 { _ = backoff.delay(afterInStepFor: nil, jitter: 1) }
-    #expect(backoff.delay(afterInStepFor: .seconds(9), jitter: 1) == .seconds(6.4))
-    #expect(backoff.delay(afterInStepFor: .seconds(10), jitter: 1) == .seconds(0.2))
+    #expect(backoff.delay(afterInStepFor: .seconds(9), jitter: 1) == .milliseconds(6_400))
+    #expect(backoff.delay(afterInStepFor: .seconds(10), jitter: 1) == .milliseconds(200))
   }
 
   @Test(arguments: [
@@ -71,17 +74,17 @@ private func at(_ seconds: Double) -> WallTime { WallTime(secondsSinceEpoch: sec
     #expect(state.staleSince == nil)
   }
 
-  @Test func `is stale since the last contact when a stream ends, and stays so`() {
+  @Test func `is stale from the end of a stream until the next is in step`() {
     var state = DiscoveryState(at: at(100))
     state.received("a", bytes: 1, at: at(110))
     state.inStep()
     state.ended(.reconnect, reason: "gone", at: at(120), retryAt: at(121))
-    #expect(state.staleSince == at(110))
+    #expect(state.staleSince == at(120))
     #expect(state.lastError == "gone")
     #expect(state.connection == .waiting(until: at(121)))
     state.connecting(at: at(121))
     state.ended(.connectionError, reason: "away", at: at(126), retryAt: at(130))
-    #expect(state.staleSince == at(110))
+    #expect(state.staleSince == at(120))
     state.received("a", bytes: 1, at: at(131))
     state.inStep()
     #expect(state.staleSince == nil && state.lastError == nil)

@@ -84,8 +84,41 @@ extension `A node` {
       try await mesh.startControlPlane()
       try await mesh.waitUntilInStep("a", "b", within: .seconds(40))
       try await eventually("what it said is gone", within: .seconds(10)) {
-        try await mesh.status("b", "model")["workloads"].int == 3
-          && mesh.controlPlaneStatus("b")["rejectedCount"].int == 0
+        let model = try await mesh.status("b", "model")
+        let plane = try await mesh.controlPlaneStatus("b")
+        return model["workloads"].int == 3 && plane["rejectedCount"].int == 0
+      }
+    }
+
+    @Test func `that tells fifty thousand workloads, and claims them when it comes back`()
+      async throws
+    {
+      let mesh = try Mesh.shared
+      try await mesh.waitUntilInStep("a", "b")
+      try await mesh.stopControlPlane()
+      var claims: [Int] = []
+      for _ in 0..<2 {
+        let plane = try await begin("many")
+        try await mesh.waitUntilInStep("b", within: .seconds(60))
+        try await eventually("they are enforced", within: .seconds(60)) {
+          let model = try await mesh.status("b", "model")
+          return try #require(model["workloads"].int) >= 50_000
+            && model["generation"].int == model["enforcedGeneration"].int
+            && model["rejection"].string == nil
+        }
+        try await expectPath()
+        claims += try plane.standardOutput.split(separator: "\n").compactMap {
+          try JSON(parsing: String($0 == "ready" ? "{}" : $0))["claims"].int
+        }
+        try await mesh.stop(plane)
+      }
+      #expect(claims.contains { $0 >= 20_000 }, "\(claims)")
+      try await mesh.startControlPlane()
+      try await mesh.waitUntilInStep("a", "b", within: .seconds(60))
+      try await eventually("they are gone again", within: .seconds(60)) {
+        let model = try await mesh.status("b", "model")
+        return model["workloads"].int == 3
+          && model["generation"].int == model["enforcedGeneration"].int
       }
     }
 

@@ -23,7 +23,8 @@ struct RunCommand: AsyncParsableCommand {
           --token-file /var/run/secrets/tokens/istio-token
 
       Environment, each less than its flag: NODE_NAME, XDS_ADDRESS, CA_ADDRESS, XDS_ROOT_CA,
-      CA_ROOT_CA, AUTH_TOKEN, CLUSTER_ID, NETWORK, CLUSTER_DOMAIN, TRUST_DOMAIN, SECRET_TTL, CRL_PATH;
+      CA_ROOT_CA, AUTH_TOKEN, CLUSTER_ID, NETWORK, CLUSTER_DOMAIN, TRUST_DOMAIN, SECRET_TTL, CRL_PATH,
+      ISTIO_META_DNS_CAPTURE;
       without a flag: POD_NAME, POD_NAMESPACE, SERVICE_ACCOUNT, INSTANCE_IP, ALT_XDS_HOSTNAME,
       ALT_CA_HOSTNAME, XDS_HEADER_*, CA_HEADER_*, ISTIO_META_*.
       """)
@@ -74,6 +75,10 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "The last part of every service's host name. (default: cluster.local)")
   var clusterDomain: String?
 
+  @Option(
+    help: "Answer the pods' DNS queries for names of the mesh: on or off. (default: on)")
+  var dnsCapture: OnOff?
+
   @Option(help: "How logs are written to standard output: text or json.")
   var logFormat = LogFormat.text
 
@@ -99,17 +104,15 @@ struct RunCommand: AsyncParsableCommand {
       """)
   var ztunnelCgroup: String?
 
-  func validate() throws { _ = try settings() }
+  /// Of this process; another one in tests.
+  @TaskLocal static var environment = RunEnvironment(
+    variables: ProcessInfo.processInfo.environment, hasFile: File.exists)
 
-  private func settings() throws -> RunSettings {
-    let environment = RunEnvironment(
-      variables: ProcessInfo.processInfo.environment, hasFile: File.exists)
-    return try settings(in: environment)
-  }
+  func validate() throws { _ = try settings(in: Self.environment) }
 
   func run() async throws {
     do {
-      try await runNode(try settings())
+      try await runNode(try settings(in: Self.environment))
     } catch {
       StandardError.write("node-agent: \(error)\n")
       throw unhealthy
@@ -143,7 +146,8 @@ extension RunCommand {
         clusterDomain: clusterDomain ?? environment["CLUSTER_DOMAIN"] ?? "cluster.local",
         clusterID: clusterID, logFormat: logFormat, metricsAddress: metricsAddress?.address,
         probeCgroup: probeCgroup, leafLifetime: try lifetime(in: environment),
-        drain: drain.duration, ztunnelPath: ztunnelPath, ztunnelCgroup: ztunnelCgroup)
+        drain: drain.duration, ztunnelPath: ztunnelPath, ztunnelCgroup: ztunnelCgroup,
+        dnsCapture: dnsCapture.map { $0 == .on } ?? environment.dnsCapture)
     } catch {
       throw ValidationError("\(error)")
     }

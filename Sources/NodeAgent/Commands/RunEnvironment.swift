@@ -4,10 +4,10 @@ import MeshModel
 /// What `run` takes from the environment, by the names that users of ztunnel know.
 ///
 /// A flag of the command line wins over its variable.
-struct RunEnvironment {
+struct RunEnvironment: Sendable {
   var variables: [String: String]
   /// Whether there is a file of this path.
-  var hasFile: (String) -> Bool
+  var hasFile: @Sendable (String) -> Bool
 
   /// Nil when it is not set, or empty.
   subscript(_ name: String) -> String? {

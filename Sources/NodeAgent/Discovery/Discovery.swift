@@ -24,6 +24,8 @@ actor Discovery {
   /// Types that were answered on the stream of now, and since when that is all of them.
   private var answered: Set<ResourceType> = []
   private var inStepSince: Instant?
+  /// Types of which parts have come but not the last one; nothing of them is in force.
+  private var partial: Set<ResourceType> = []
   /// Whether what is known was ever all there is.
   private var isWhole = false
   private var isBehindOnDisk = false
@@ -121,7 +123,7 @@ actor Discovery {
   /// What could not be claimed for the size of the request, and was not told again, is gone.
   private func dropUnconfirmed() async {
     let update = client.dropUnconfirmed()
-    await putIntoForce(update.change, receivedAt: MonotonicClock.now())
+    await putIntoForce(update, of: nil, receivedAt: MonotonicClock.now())
     saveSoon()
   }
 
@@ -137,15 +139,16 @@ actor Discovery {
   private func take(
     _ response: DeltaDiscoveryResponse, on stream: DiscoveryStream, receivedAt: Instant
   ) async throws(ControlError) {
-    if let type = ResourceType(typeURL: response.typeURL) { answered.insert(type) }
     state.received(response.typeURL, bytes: response.payloadBytes, at: WallClock.now())
     let outcome = client.receive(response)
+    let type = ResourceType(typeURL: response.typeURL)
+    if let type, !outcome.isPartial { answered.insert(type) }
     for resource in outcome.rejected.prefix(Limit.rejectedResourcesLogged) {
       logger.warning(
         "resource refused",
         metadata: ["type": "\(resource.type.word)", "reason": "\(resource)"])
     }
-    await putIntoForce(outcome.change, receivedAt: receivedAt)
+    await putIntoForce(outcome, of: type, receivedAt: receivedAt)
     if inStepSince == nil, answered.count == ResourceType.allCases.count {
       claim = .known
       inStepSince = MonotonicClock.now()
@@ -156,15 +159,28 @@ actor Discovery {
     if let reply = outcome.reply { try await send(reply, on: stream) }
   }
 
-  private func putIntoForce(_ change: ModelChange, receivedAt: Instant) async {
-    if await model.hasModel {
-      guard let generation = await model.apply(change, receivedAt: receivedAt) else { return }
-      logger.debug("new generation", metadata: ["generation": "\(generation)"])
-    } else if client.isComplete {
-      isWhole = true
+  /// What is told in several parts is put into force with the last one.
+  private func putIntoForce(
+    _ update: DiscoveryUpdate, of type: ResourceType?, receivedAt: Instant
+  ) async {
+    if let type, update.isPartial {
+      partial.insert(type)
+      return
+    }
+    let isLastPart = type.map { partial.remove($0) != nil } ?? false
+    guard await model.hasModel else {
       // Before everything has been asked and answered, half a mesh would be enforced.
+      guard client.isComplete else { return }
+      isWhole = true
       _ = await model.replace(with: client.model, receivedAt: receivedAt)
-      becameReady()
+      return becameReady()
+    }
+    let generation =
+      isLastPart
+      ? await model.replace(with: client.model, receivedAt: receivedAt)
+      : await model.apply(update.change, receivedAt: receivedAt)
+    if let generation {
+      logger.debug("new generation", metadata: ["generation": "\(generation)"])
     }
   }
 
@@ -246,7 +262,7 @@ extension Discovery {
   /// Writes what is known to disk, unless it is there.
   func save() async {
     // Half of a first answer is no state to come back to.
-    guard isBehindOnDisk, isWhole else { return }
+    guard isBehindOnDisk, isWhole, partial.isEmpty else { return }
     isBehindOnDisk = false
     do throws(DiscoveryStoreError) {
       try await store.write(client)

@@ -81,7 +81,8 @@ struct DiscoveryState: Hashable, Sendable {
   ) {
     terminations[termination, default: 0] += 1
     lastError = reason
-    if staleSince == nil { staleSince = lastContact ?? now }
+    // A stream that stood until now said that nothing had changed until now.
+    if staleSince == nil { staleSince = now }
     connection = .waiting(until: retryAt)
     since = now
   }

@@ -118,7 +118,14 @@ final class Node: ServiceLifecycle.Service {
     try await withThrowingTaskGroup { group in
       group.addTask { await self.watchManifests() }
       group.addTask { await self.placePods() }
-      if let discovery = self.discovery { group.addTask { await discovery.run() } }
+      if let discovery = self.discovery {
+        group.addTask { await discovery.run() }
+        group.addTask {
+          try await self.repeatedly(every: Limit.contactSaveInterval) {
+            await discovery.saveContact()
+          }
+        }
+      }
       group.addTask { await self.followZTunnel() }
       group.addTask { await self.followAddresses() }
       group.addTask { await self.trust.watch { await self.issuer.authorities } }
@@ -238,6 +245,7 @@ final class Node: ServiceLifecycle.Service {
       logger.error("left behind", metadata: ["what": "\(line)"])
     }
     await discovery?.save()
+    await discovery?.saveContact()
     somethingChanged.finish()
     addresses.stop()
     link.stop()

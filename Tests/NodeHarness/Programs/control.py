@@ -276,7 +276,14 @@ def policy(policy):
     return policy["name"], resource(POLICY, policy["name"], content, "")
 
 
-KINDS = {"scripted": scripted, "empty": empty, "silent": silent, "ending": ending, "garbage": garbage, "mixed": mixed,
+def many(stream, url):
+    """Fifty thousand workloads in one message, whatever the client says that it has."""
+    stream.send(response(url, [
+        workload(number, address=struct.pack(">I", 0x0a640000 + number))
+        for number in range(50_000)] if url == ADDRESS else []))
+
+
+KINDS = {"many": many, "scripted": scripted, "empty": empty, "silent": silent, "ending": ending, "garbage": garbage, "mixed": mixed,
          "endless": endless, "removing": removing, "oversized": oversized}
 
 
