@@ -10,7 +10,7 @@ struct ServiceAssembly {
   private(set) var services: [ServiceKey: Service] = [:]
   private(set) var diagnostics: [Diagnostic] = []
   private var uidByAddress: [IPAddress: String] = [:]
-  private var uidsByNamespace: [String: [String]] = [:]
+  private var uidsByLabel: [Label: [String]] = [:]
   /// Workloads of a slice's addresses that no pod owns, with the slice.
   private var outsiders: [String: Origin] = [:]
 
@@ -20,7 +20,10 @@ struct ServiceAssembly {
     self.entries = entries.manifests
     workloads = assembly.workloads.merging(entries.workloads) { pod, _ in pod }
     for (uid, workload) in workloads.sorted(by: { $0.key < $1.key }) {
-      uidsByNamespace[workload.namespace, default: []].append(uid)
+      for (key, value) in self.entries[uid]?.labels ?? pods[uid]?.metadata.labels ?? [:] {
+        let label = Label(namespace: workload.namespace, key: key, value: value)
+        uidsByLabel[label, default: []].append(uid)
+      }
       for address in workload.addresses where !workload.isHostNetwork && pods[uid] != nil {
         uidByAddress[address] = uid
       }
@@ -41,6 +44,20 @@ struct ServiceAssembly {
       add(service, slices: slices[name] ?? [])
     }
     checkSlices()
+  }
+
+  private struct Label: Hashable {
+    var namespace: String
+    var key: String
+    var value: String
+  }
+
+  /// Those with the rarest of the selector's labels: all that it fits are among them.
+  private func candidates(_ manifest: ServiceManifest) -> [String] {
+    let lists = manifest.selector.map { key, value in
+      uidsByLabel[Label(namespace: manifest.metadata.namespace, key: key, value: value)] ?? []
+    }
+    return lists.min { $0.count < $1.count } ?? []
   }
 
   private func key(_ service: ServiceManifest) -> ServiceKey {
@@ -89,7 +106,7 @@ struct ServiceAssembly {
     let key = key(manifest)
     var count = 0
     var portNamesFound: Set<String> = []
-    for uid in uidsByNamespace[manifest.metadata.namespace] ?? [] {
+    for uid in candidates(manifest) {
       if let entry = entries[uid], selects(manifest.selector, entry.labels) {
         count += 1
         for case .name(let name) in manifest.ports.map(\.target) { portNamesFound.insert(name) }
