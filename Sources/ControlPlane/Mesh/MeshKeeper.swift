@@ -39,9 +39,12 @@ actor MeshKeeper {
     if isStale { return .refused(compiled.diagnostics) }
     var next = compiled.model
     next.generation = model.generation
-    if resources != nil, next == model, compiled.pods == pods { return .unchanged }
+    let difference = model.change(to: next)
+    if resources != nil, difference.isEmpty, compiled.pods == pods { return .unchanged }
     next.generation += 1
-    let set = resources?.updated(with: model.change(to: next)) ?? ResourceSet(next)
+    var change = difference
+    change.generation = next.generation
+    let set = resources?.updated(with: change) ?? ResourceSet(next)
     (model, pods, resources, changedAt) = (next, compiled.pods, set, WallClock.now())
     compilation = MonotonicClock.now().since(start)
     publisher.publish(

@@ -118,9 +118,10 @@ private let node = #"{"id":"ztunnel~10.0.0.9~z.istio-system~istio-system.svc.clu
       commands: [#"{"do":"send","request":{"node":{"id":"router~1~2~3"}}}"#],
       status: "INVALID_ARGUMENT"),
     Hostile(
+      // gRPC's transport resets such a stream; there is no status to choose.
       testDescription: "a message over the limit",
       commands: [#"{"do":"raw","bytes":"\#(String(repeating: "20", count: 5 << 20))"}"#],
-      status: "RESOURCE_EXHAUSTED"),
+      status: "CANCELLED"),
   ])
   func `is answered with a status when it sends`(hostile: Hostile) async throws {
     try await run { plane, bridge in
