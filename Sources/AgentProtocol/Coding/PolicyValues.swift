@@ -7,12 +7,14 @@ extension AuthorizationPolicy: Coded {
     writer.byte(action.rawValue)
     writer.boolean(isDryRun)
     writer.list(rules)
+    writer.boolean(isUnreadable)
   }
 
   init(from reader: inout Reader) throws(DecodingError) {
     self.init(
       key: try PolicyKey(from: &reader), scope: try reader.member(.scope),
       action: try reader.member(.action), isDryRun: try reader.boolean(), rules: try reader.list())
+    isUnreadable = try reader.boolean()
   }
 }
 

@@ -71,6 +71,7 @@ extension MeshIndex {
       // Listing a policy that applies anyway changes nothing.
       if !policy.appliesUnlisted(in: workload.namespace) { policies.append(policy) }
     }
+    for policy in policies where policy.isUnreadable { missing.append(policy.key) }
     return (policies, missing)
   }
 }

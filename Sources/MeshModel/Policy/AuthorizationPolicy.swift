@@ -42,6 +42,8 @@ public struct AuthorizationPolicy: Hashable, Sendable {
   /// Evaluated and counted, never enforced.
   public var isDryRun: Bool
   public var rules: [Rule]
+  /// What it says could not be read: it stands where the policy applies, and denies there.
+  public var isUnreadable = false
 
   public init(
     key: PolicyKey, scope: Scope, action: Action, isDryRun: Bool = false, rules: [Rule] = []
@@ -51,6 +53,15 @@ public struct AuthorizationPolicy: Hashable, Sendable {
     self.action = action
     self.isDryRun = isDryRun
     self.rules = rules
+  }
+
+  /// Stands for a policy that came and could not be read, and that has no earlier version.
+  ///
+  /// It denies everything even for a reader that does not know the flag.
+  public static func unreadable(_ key: PolicyKey, scope: Scope) -> Self {
+    var policy = Self(key: key, scope: scope, action: .deny, rules: [Rule()])
+    policy.isUnreadable = true
+    return policy
   }
 
   /// All clauses must hold; a rule without clauses always matches.

@@ -104,7 +104,7 @@ extension Verdict.Denial: CustomStringConvertible {
     case .noAllowMatched(nil):
       "no ALLOW policy matches"
     case .missingPolicy(let policy):
-      "policy \(policy) is attached to the workload but has not arrived"
+      "policy \(policy) applies to the workload, but has not arrived or could not be read"
     case .unknownWorkload:
       "the destination workload is not known here"
     case .aroundWaypoint(let bypass):

@@ -51,7 +51,7 @@ extension Verdict.Denial {
     case .noAllowMatched(nil):
       "add an ALLOW policy for this connection"
     case .missingPolicy(let policy):
-      "policy \(policy) has not arrived; check that its manifest is applied and without errors: "
+      "policy \(policy) has not arrived or could not be read; check that its manifest is applied and without errors: "
         + "node-agent status model"
     case .unknownWorkload:
       "add the destination's Pod to the manifests, or wait until it is known on this node"

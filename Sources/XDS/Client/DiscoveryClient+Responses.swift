@@ -28,6 +28,7 @@ extension DiscoveryClient {
         if duplicates.contains(name) { throw .duplicateName }
         try take(resource, as: type, &update.change)
       } catch {
+        standIn(for: resource, as: type, &update.change)
         reject(name, type, error, &update)
       }
     }
@@ -57,6 +58,26 @@ extension DiscoveryClient {
     case .policy(let policy):
       if model.policies[policy.key] != policy { change.policies.append(policy) }
     }
+  }
+
+  /// Puts a policy that denies where one applies that says what we cannot read.
+  ///
+  /// An earlier version that was good stays instead. What does not even say whom it is for applies
+  /// to the workloads that list it, which are denied while it is missing.
+  private mutating func standIn(
+    for resource: DiscoveryResource, as type: ResourceType, _ change: inout ModelChange
+  ) {
+    guard type == .authorization, let unreadable = AuthorizationPolicy(unreadable: resource) else {
+      return
+    }
+    if policies.known[resource.name] != nil {
+      guard model.policies[unreadable.key]?.isUnreadable == true else { return }
+    }
+    let bytes = resource.resource.value.count
+    guard policies.hasRoom(for: resource.name, bytes: bytes) else { return }
+    // Without a version the server sends it again on the next stream.
+    policies.hold(resource.name, Holding.Known(kind: .policy, version: "", bytes: bytes))
+    if model.policies[unreadable.key] != unreadable { change.policies.append(unreadable) }
   }
 
   private mutating func reject(

@@ -30,6 +30,25 @@ extension AuthorizationPolicy {
   }
 }
 
+extension AuthorizationPolicy {
+  /// What stands for a policy whose content was refused; nil when it does not say where it applies.
+  init?(unreadable resource: DiscoveryResource) {
+    guard resource.resource.value.count <= Limit.resourceBytes,
+      resource.resource.typeURL == ResourceType.authorization.typeURL
+    else { return nil }
+    do {
+      let wire: Istio_Security_Authorization = try message(resource.resource.value)
+      let scope: Scope = try known(wire.scope, "scope")
+      guard !wire.dryRun, canBeHalf(wire.namespace), canBeHalf(wire.name),
+        "\(wire.namespace)/\(wire.name)" == resource.name
+      else { return nil }
+      self = .unreadable(PolicyKey(namespace: wire.namespace, name: wire.name), scope: scope)
+    } catch {
+      return nil
+    }
+  }
+}
+
 extension AuthorizationPolicy.Match {
   fileprivate init(_ wire: Istio_Security_Match, _ field: String) throws(FieldError) {
     self.init()

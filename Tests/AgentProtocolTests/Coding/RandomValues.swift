@@ -163,13 +163,15 @@ extension RandomValues {
 
   mutating func policy() -> AuthorizationPolicy {
     let scopes: [AuthorizationPolicy.Scope] = [.global, .namespace, .workloadSelector]
-    return AuthorizationPolicy(
+    var policy = AuthorizationPolicy(
       key: policyKey(), scope: scopes[number(0...2)], action: boolean() ? .allow : .deny,
       isDryRun: boolean(),
       rules: list { values in
         AuthorizationPolicy.Rule(
           clauses: values.list { AuthorizationPolicy.Clause(matches: $0.list { $0.match() }) })
       })
+    policy.isUnreadable = boolean()
+    return policy
   }
 
   mutating func change() -> ModelChange {

@@ -35,6 +35,51 @@ struct HostileResponseTests {
     #expect(try reason(envelope(name: web.uid, bytes: [0x0a, 0x7f, 1])) == .undecodable)
   }
 
+  @Test(arguments: [AuthorizationPolicy.Scope.global, .namespace])
+  func `a new policy that cannot be read denies where it applies until it can`(
+    scope: AuthorizationPolicy.Scope
+  ) throws {
+    var client = try client()
+    let readable = AuthorizationPolicy(
+      key: PolicyKey(namespace: web.namespace, name: "new"), scope: scope, action: .allow,
+      rules: [.init()])
+    var wire = Istio_Security_Authorization(readable)
+    wire.rules[0].clauses = [.with { $0.matches = [.with { $0.sourceIps = [.init()] }] }]
+    let bytes: [UInt8] = try wire.serializedBytes()
+    let unreadable = envelope(name: "\(readable.key)", bytes: bytes, type: .authorization)
+    let update = client.receive(response([unreadable], type: .authorization))
+    #expect(update.rejectedCount == 1 && update.change.policies.count == 1)
+    let (_, missing) = MeshIndex(client.model).policies(for: web)
+    #expect(missing == [readable.key])
+
+    let kept = try DiscoveryClient(node: client.node, restoring: client.snapshot()).model
+    #expect(kept.policies[readable.key]?.action == .deny, "also after a restart")
+
+    _ = client.receive(response([try envelope(.policy(readable))], type: .authorization))
+    #expect(client.model.policies[readable.key] == readable)
+    _ = client.receive(response([unreadable], type: .authorization))
+    #expect(client.model.policies[readable.key] == readable, "the last good one stays")
+  }
+
+  @Test func `a policy that cannot be read and is removed denies no more`() throws {
+    var client = try client()
+    let before = client.model.policies
+    var wire = Istio_Security_Authorization(policy)
+    wire.name = "new"
+    wire.rules = [
+      .with { $0.clauses = [.with { $0.matches = [.with { $0.sourceIps = [.init()] }] }] }
+    ]
+    let bytes: [UInt8] = try wire.serializedBytes()
+    let name = "\(wire.namespace)/new"
+    _ = client.receive(
+      response([envelope(name: name, bytes: bytes, type: .authorization)], type: .authorization))
+    #expect(client.model.policies.count == before.count + 1)
+    var removal = response([], type: .authorization)
+    removal.removedResources = [name]
+    _ = client.receive(removal)
+    #expect(client.model.policies == before)
+  }
+
   @Test func `a message without content is refused`() throws {
     #expect(try reason(envelope(name: web.uid, bytes: [])) == .empty)
     #expect(try reason(.with { $0.name = web.uid }) == .empty)
