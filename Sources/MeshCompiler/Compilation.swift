@@ -61,10 +61,13 @@ public struct PodPlacement: Hashable, Sendable {
   public var addresses: [IPAddress]
   public var identity: SPIFFEID
   public var enrolment: Enrolment
+  /// False when the pod's annotation `ambient.istio.io/dns-capture` says so.
+  public var dnsCapture: Bool
 
   public init(
     uid: String, workloadUID: String, namespace: String, name: String, node: String,
-    networkNamespace: String?, addresses: [IPAddress], identity: SPIFFEID, enrolment: Enrolment
+    networkNamespace: String?, addresses: [IPAddress], identity: SPIFFEID, enrolment: Enrolment,
+    dnsCapture: Bool = true
   ) {
     self.uid = uid
     self.workloadUID = workloadUID
@@ -75,6 +78,7 @@ public struct PodPlacement: Hashable, Sendable {
     self.addresses = addresses
     self.identity = identity
     self.enrolment = enrolment
+    self.dnsCapture = dnsCapture
   }
 }
 

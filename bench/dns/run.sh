@@ -64,14 +64,14 @@ Y
   done
 } > "$work/manifests/bench.yaml"
 
-ip netns exec "$node" taskset -c 1 "$work/dnsload" serve &
+nsenter --net=/run/netns/"$node" taskset -c 1 "$work/dnsload" serve &
 resolver=$!
 load() { # LABEL NAME...
   local label=$1
   shift
   local before after line
   before=$(cpu)
-  line=$(ip netns exec "$pod" taskset -c 1 "$work/dnsload" 10.203.0.1 "$seconds" "$rate" "$@")
+  line=$(nsenter --net=/run/netns/"$pod" taskset -c 1 "$work/dnsload" 10.203.0.1 "$seconds" "$rate" "$@")
   after=$(cpu)
   echo "{\"load\": \"$label\", \"rate\": $rate, \"cpu\": $(((after - before) * 100 / seconds / 100)), ${line#\{}"
 }
@@ -80,7 +80,7 @@ cpu() { [[ -z ${tunnel:-} ]] && echo 0 || awk '{print $14 + $15}' "/proc/$tunnel
 
 sleep 0.2
 load "resolver alone" www.example.org
-ip netns exec "$node" "$NODE_AGENT" run --node "$node" --config "$work/manifests" --state-dir "$work/state" \
+nsenter --net=/run/netns/"$node" "$NODE_AGENT" run --node "$node" --config "$work/manifests" --state-dir "$work/state" \
   --ztunnel "$ZTUNNEL" > "$work/log" 2>&1 &
 agent=$!
 for ((turn = 0; turn < 200; turn++)); do

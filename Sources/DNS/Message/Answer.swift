@@ -18,6 +18,19 @@ public struct Answer: Hashable, Sendable {
   }
 }
 
+extension Answer {
+  /// In an order of chance, and no more addresses than fit `limit` bytes; for an answer given before.
+  public func shuffled(random: UInt64, limit: Int) -> Answer {
+    guard addresses.count > 1 || services.count > 1 else { return self }
+    var chance = Chance(random)
+    var answer = self
+    // One more than fits, so that the answer is known to be cut.
+    answer.addresses = chance.shuffled(addresses, keeping: limit / Limit.leastRecordBytes + 1)
+    answer.services = chance.shuffled(services, keeping: services.count)
+    return answer
+  }
+}
+
 /// What became of a query.
 ///
 /// Source: RFC 1035, section 4.1.1.

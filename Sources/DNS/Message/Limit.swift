@@ -19,6 +19,12 @@ public enum Limit {
   public static let messageBytes = 65_535
   /// Addresses of one answer, chosen at random from a larger service.
   public static let addresses = 1_024
+  /// Records of an answer to a question of our own that are read.
+  public static let resolvedRecords = 256
+  /// Addresses of a host name that are kept.
+  public static let resolvedAddresses = 64
+  /// An IPv4 address on a name that was written before.
+  static let leastRecordBytes = 16
   /// Seconds an answer of the mesh may be kept.
   public static let timeToLive: UInt32 = 30
 }

@@ -3,11 +3,12 @@ struct MessageCursor: ~Copyable, ~Escapable {
   private let message: Span<UInt8>
   private(set) var offset: Int
 
-  /// A record's head; its data is skipped.
+  /// A record's head, and where its data lies.
   struct Record {
     var type: RecordType
     var `class`: UInt16
     var timeToLive: UInt32
+    var data: Range<Int>
   }
 
   @_lifetime(copy message)
@@ -62,6 +63,8 @@ struct MessageCursor: ~Copyable, ~Escapable {
     let count = Int(try number())
     guard remaining >= count else { throw .truncated(offset: offset) }
     offset += count
-    return Record(type: type, class: `class`, timeToLive: UInt32(high) << 16 | UInt32(low))
+    return Record(
+      type: type, class: `class`, timeToLive: UInt32(high) << 16 | UInt32(low),
+      data: (offset - count)..<offset)
   }
 }

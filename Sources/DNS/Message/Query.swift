@@ -76,7 +76,7 @@ public struct Query: Hashable, Sendable {
   }
 
   /// Whether the mesh may answer it at all: records of the Internet, no unknown EDNS.
-  var isPlain: Bool { `class` == Query.internet && (extensions?.version ?? 0) == 0 }
+  public var isPlain: Bool { `class` == Query.internet && (extensions?.version ?? 0) == 0 }
 
   /// Bytes an answer over UDP may have.
   public var payloadBytes: Int {

@@ -40,13 +40,13 @@ struct Lookup {
   let resolver: Resolver
   let client: Workload
   let mesh: MeshIndex
-  private var random: UInt64
+  private var chance: Chance
 
   init(_ resolver: Resolver, _ client: Workload, _ mesh: MeshIndex, random: UInt64) {
     self.resolver = resolver
     self.client = client
     self.mesh = mesh
-    self.random = random
+    chance = Chance(random)
   }
 
   /// A and AAAA: the first alias that means something answers, though it may have no such address.
@@ -112,21 +112,33 @@ struct Lookup {
 
   /// In an order of chance, and no more than an answer may have.
   mutating func shuffled<Element>(_ elements: [Element]) -> [Element] {
+    chance.shuffled(elements, keeping: Limit.addresses)
+  }
+}
+
+/// A row of random numbers that follows from its first.
+///
+/// SplitMix64. Source: Steele, Lea and Flood, 2014.
+struct Chance {
+  private var state: UInt64
+
+  init(_ random: UInt64) { state = random }
+
+  /// The first `count` elements of an order of chance.
+  mutating func shuffled<Element>(_ elements: [Element], keeping count: Int) -> [Element] {
     guard elements.count > 1 else { return elements }
     var elements = elements
-    let count = min(elements.count, Limit.addresses)
+    let count = min(elements.count, count)
     for index in 0..<count {
-      random = mixed(random)
-      elements.swapAt(index, index + Int(random % UInt64(elements.count - index)))
+      elements.swapAt(index, index + Int(next() % UInt64(elements.count - index)))
     }
-    return Array(elements.prefix(count))
+    elements.removeLast(elements.count - count)
+    return elements
   }
 
-  /// SplitMix64's finaliser.
-  ///
-  /// Source: Steele, Lea and Flood, 2014.
-  private func mixed(_ number: UInt64) -> UInt64 {
-    var bits = number &+ 0x9e37_79b9_7f4a_7c15
+  private mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var bits = state
     bits = (bits ^ bits >> 30) &* 0xbf58_476d_1ce4_e5b9
     bits = (bits ^ bits >> 27) &* 0x94d0_49bb_1331_11eb
     return bits ^ bits >> 31

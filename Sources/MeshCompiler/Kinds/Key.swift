@@ -6,6 +6,8 @@ enum Key {
   static let networkNamespace = "skein.dev/netns"
   /// Annotation on a pod, ours: its trust domain, where it is not the mesh's.
   static let trustDomain = "skein.dev/trust-domain"
+  /// Annotation on a pod: `false` leaves its DNS queries to its own resolver.
+  static let dnsCapture = "ambient.istio.io/dns-capture"
   /// Annotation a sidecar injector leaves on a pod.
   static let sidecarStatus = "sidecar.istio.io/status"
   /// Annotation on an AuthorizationPolicy: evaluate, never enforce.

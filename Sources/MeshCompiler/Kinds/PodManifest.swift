@@ -17,6 +17,8 @@ struct PodManifest {
   var networkNamespace: String?
   /// Nil: that of the mesh.
   var trustDomain: String?
+  /// Whether the mesh answers its DNS queries.
+  var dnsCapture: Bool
 
   enum Phase: String, CaseIterable {
     case pending = "Pending"
@@ -49,6 +51,7 @@ struct PodManifest {
     isReady = reader.readiness(status)
     networkNamespace = reader.networkNamespace(metadata.annotations)
     trustDomain = reader.trustDomain(metadata.annotations)
+    dnsCapture = reader.dnsCapture(metadata.annotations)
     origin = reader.origin
   }
 }
@@ -126,6 +129,16 @@ extension ObjectReader {
       }
     }
     return isReady
+  }
+
+  /// On, unless the pod says `false`.
+  fileprivate mutating func dnsCapture(_ annotations: Fields) -> Bool {
+    guard let written = string(annotations[Key.dnsCapture]) else { return true }
+    guard written.value == "true" || written.value == "false" else {
+      invalid(written, "expected true or false, found \(quoted(written.value))")
+      return true
+    }
+    return written.value == "true"
   }
 
   /// Of a pod in a federated domain.

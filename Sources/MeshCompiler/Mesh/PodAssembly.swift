@@ -26,7 +26,8 @@ struct PodAssembly {
       PodPlacement(
         uid: uid(pod), workloadUID: workload.uid, namespace: workload.namespace,
         name: workload.name, node: pod.node, networkNamespace: pod.networkNamespace,
-        addresses: workload.addresses, identity: workload.identity, enrolment: enrolment))
+        addresses: workload.addresses, identity: workload.identity, enrolment: enrolment,
+        dnsCapture: pod.dnsCapture))
     guard !pod.isFinished, !workload.addresses.isEmpty else { return }
     workloads[workload.uid] = workload
     workloads[workload.uid]?.tunnelProtocol = enrolment.isEnrolled ? .hbone : .none

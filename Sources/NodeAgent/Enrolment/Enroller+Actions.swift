@@ -53,7 +53,8 @@ extension Enroller {
     guard let entry = entries[uid], let namespace = entry.namespace else { return nil }
     do throws(LinuxError) {
       let pod = AgentProtocol.Pod(
-        uid: uid, workloadUID: entry.pod.workloadUID, hasListeners: !entry.listeners.isEmpty)
+        uid: uid, workloadUID: entry.pod.workloadUID, hasListeners: !entry.listeners.isEmpty,
+        dnsCapture: entry.pod.dnsCapture)
       link.send(.addPod(pod), [try namespace.descriptor()] + entry.listeners)
       return nil
     } catch {

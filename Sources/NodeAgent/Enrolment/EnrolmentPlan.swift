@@ -12,6 +12,8 @@ struct DesiredPod: Hashable, Sendable {
   var networkNamespace: String?
   var addresses: [IPAddress]
   var identity: SPIFFEID
+  /// Whether the mesh answers its DNS queries.
+  var dnsCapture = true
 
   var title: String { "\(namespace)/\(name)" }
 }
@@ -24,7 +26,8 @@ enum EnrolmentAction: Hashable {
   case release(uid: String)
   /// The same pod in the same namespace, described anew.
   case update(DesiredPod)
-  /// Another namespace or workload under the same uid: release, then begin.
+  /// Another namespace or workload under the same uid, or another wish about DNS: release, then
+  /// begin.
   case replace(DesiredPod)
 }
 
@@ -41,6 +44,7 @@ func enrolmentPlan(desired: [DesiredPod], current: [String: DesiredPod]) -> [Enr
     case let known?:
       let isSamePlace =
         known.networkNamespace == pod.networkNamespace && known.workloadUID == pod.workloadUID
+        && known.dnsCapture == pod.dnsCapture
       actions.append(isSamePlace ? .update(pod) : .replace(pod))
     }
   }
@@ -53,7 +57,8 @@ func desiredPods(of placements: [PodPlacement], on node: String) -> [DesiredPod]
     DesiredPod(
       uid: placement.uid, workloadUID: placement.workloadUID, namespace: placement.namespace,
       name: placement.name, networkNamespace: placement.networkNamespace,
-      addresses: placement.addresses, identity: placement.identity)
+      addresses: placement.addresses, identity: placement.identity,
+      dnsCapture: placement.dnsCapture)
   }
 }
 

@@ -37,7 +37,8 @@ extension Node {
         Configuration(
           nodeName: settings.node, trustDomain: settings.trustDomain, canary4: Canary.ipv4,
           canary6: Canary.ipv6, mark: RedirectConstants.mark,
-          reservedPorts: RedirectConstants.reservedPorts)))
+          reservedPorts: RedirectConstants.reservedPorts, dnsCapture: settings.dnsCapture,
+          clusterDomain: settings.clusterDomain)))
   }
 
   private func handle(

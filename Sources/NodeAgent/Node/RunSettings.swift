@@ -25,6 +25,8 @@ struct RunSettings: Sendable, Equatable {
   var ztunnelPath: String?
   /// Nil: `skein/<node>/ztunnel` in the root, made and removed with the node.
   var ztunnelCgroup: String?
+  /// Whether the mesh answers the pods' DNS queries.
+  var dnsCapture = true
 
   var agentSocket: String { "\(stateDirectory)/agent.sock" }
   var adminSocket: String { AdminServer.path(stateDirectory: stateDirectory) }

@@ -31,6 +31,11 @@ enum DNSLimit {
   /// Bytes that wait in one direction before the other end is not read.
   static let streamBacklogBytes = 128 * 1_024
 
+  // MARK: Deciding
+
+  /// Decisions a worker keeps for one pod, until the model changes.
+  static let decisionsPerPod = 256
+
   // MARK: Counting
 
   /// Distinct workloads with counters of their own.

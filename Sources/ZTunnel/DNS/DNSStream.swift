@@ -174,7 +174,8 @@ extension DNSStream {
       let query = try client.query(count)
       let counters = pod.counters(query.type, isStream: true, worker: worker)
       counters.asked()
-      guard case .answer(let answer) = worker.decide(query, in: pod) else {
+      guard case .answer(let answer) = worker.decide(query, limit: Limit.messageBytes, in: pod)
+      else {
         counters.askedUpstream()
         return false
       }

@@ -57,7 +57,7 @@ extension Worker {
       forward(count, to: asker, in: pod)
       return
     }
-    switch decide(query, in: pod) {
+    switch decide(query, limit: query.payloadBytes, in: pod) {
     case .answer(let answer):
       pod.counters(query.type, isStream: false, worker: self).asked()
       query.write(answer, limit: query.payloadBytes, into: &dns.answer)
@@ -67,12 +67,19 @@ extension Worker {
   }
 
   /// What the mesh says; a pod the model does not know asks its own resolver.
-  func decide(_ query: Query, in pod: ServedPod) -> Decision {
-    guard let workload = mesh.workload(uid: pod.workloadUID), let configuration else {
-      return .forward
+  func decide(_ query: Query, limit: Int, in pod: ServedPod) -> Decision {
+    guard query.isPlain, let host = query.host, let configuration else { return .forward }
+    let question = DNSQuestion(host: host, type: query.type)
+    let known = pod.dnsDecisions[question]
+    if case .answer(let answer) = known {
+      return .answer(answer.shuffled(random: randomNumber(), limit: limit))
     }
+    if let known { return known }
+    guard let workload = mesh.workload(uid: pod.workloadUID) else { return .forward }
     let resolver = Resolver(clusterDomain: configuration.clusterDomain)
-    return resolver.decide(query, from: workload, in: mesh, random: randomNumber())
+    let fresh = resolver.decide(query, from: workload, in: mesh, random: randomNumber())
+    pod.dnsDecisions.keep(fresh, of: question)
+    return fresh
   }
 
   /// Sends the message in `dns.message` to the resolver it was for, with an identifier of our own.

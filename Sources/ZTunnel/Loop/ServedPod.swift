@@ -23,6 +23,7 @@ final class ServedPod {
   /// DNS over TCP, by token.
   var dnsStreams: [UInt64: DNSStream] = [:]
   var dnsCounters: [DNSSlot: DNSCounters] = [:]
+  var dnsDecisions = DNSDecisions()
 
   init(_ shared: PodNamespace) { self.shared = shared }
 

@@ -6,7 +6,9 @@ import TLS
 extension Worker {
   func handle(_ command: WorkerCommand) {
     switch command {
-    case .configure(let configuration): self.configuration = configuration
+    case .configure(let configuration):
+      self.configuration = configuration
+      forgetDNSDecisions()
     case .model(let mesh, let scope): replaceModel(mesh, scope)
     case .addPod(let namespace, let listeners): addPod(namespace, listeners)
     case .replaceListener(let listener): replaceListener(listener)
@@ -26,6 +28,7 @@ extension Worker {
 
   private func replaceModel(_ mesh: MeshIndex, _ scope: PolicyScope) {
     self.mesh = mesh
+    forgetDNSDecisions()
     for pod in pods.values { introduce(pod) }
     rejudge(scope)
     endStaleTunnels()
