@@ -165,6 +165,29 @@ extension `Beside other programs` {
       try await unharmed.expect("a peer that wanted somebody else", in: mesh)
     }
 
+    @Test func `the end of an Envoy that was killed, and forgets what it carried`() async throws {
+      let mesh = try Mesh.shared
+      let envoy = try await Envoy.start(
+        of: mesh, [Envoy.originate(to: "server", port: 8090, in: mesh)])
+      let ended = try await mesh.endings(in: "server", port: 8090) {
+        let held = try await mesh.spawn(
+          in: "waypoint", "peer.py", "hold", "127.0.0.1", Self.port, "30", "0.02")
+        try await held.waitFor("open")
+        try await Task.sleep(for: .milliseconds(200))
+        await envoy.kill()
+        #expect(try await held.finish().json()["ended"].string != "")
+      }
+      #expect(ended == ["ECONNRESET"], "the application hears that it was not the end")
+      let waypoint = try await mesh.address(of: "waypoint")
+      try await eventually("nothing of Envoy's is left") {
+        let (connections, tunnels) = try await (
+          mesh.status("b", "connections").array, mesh.status("b", "tunnels").array
+        )
+        return connections.allSatisfy { $0["source"].string?.hasPrefix("\(waypoint):") != true }
+          && tunnels.allSatisfy { $0["peer"].string?.hasPrefix("\(waypoint):") != true }
+      }
+    }
+
     @Test func `again after ztunnel was killed under its load`() async throws {
       let mesh = try Mesh.shared
       try await Envoy.serving(of: mesh, Envoy.originate(to: "server", in: mesh)) { _ in
@@ -219,9 +242,8 @@ extension `Beside other programs` {
         let waypoint = try await mesh.address(of: "waypoint")
         let name = try await mesh.client(in: "client", "get", waypoint, "8080", "name")
         #expect(name["answer"].string?.hasSuffix("|server") == true, "\(name)")
-        let result = try await mesh.client(
-          in: "client", "both", waypoint, "8080", String(64 << 20))
-        #expect(result["received"].bool == true && result["sent"].bool == true, "\(result)")
+        let result = try await mesh.echo(64 << 20, at: waypoint)
+        #expect(result["good"].int == 1, "\(result)")
         let half = try await mesh.client(in: "client", "get", waypoint, "8080", "count")
         #expect(half["answer"].string == "0", "\(half)")
         let reset = try await mesh.client(in: "client", "get", waypoint, "8080", "reset")

@@ -12,9 +12,8 @@ extension `Beside other programs` {
       let mesh = try Mesh.shared
       try await Envoy.serving(of: mesh, "serve=0") { envoy in
         let waypoint = try await mesh.address(of: "waypoint", isIPv6: isIPv6)
-        let result = try await mesh.client(
-          in: "client", "both", waypoint, "8080", String(64 << 20))
-        #expect(result["received"].bool == true && result["sent"].bool == true, "\(result)")
+        let result = try await mesh.echo(64 << 20, at: waypoint)
+        #expect(result["good"].int == 1, "\(result)")
         let entry = try await envoy.entry("terminate") { $0["received"].int ?? 0 > 64 << 20 }
         #expect(entry["peer"].string == "spiffe://cluster.local/ns/shop/sa/client", "\(entry)")
         #expect(entry["status"].int == 200 && entry["flags"].string == "-", "\(entry)")
@@ -37,16 +36,8 @@ extension `Beside other programs` {
         of: mesh, "serve=0", "stream-window=\(stream)", "connection-window=\(connection)",
         "streams=\(streams)"
       ) { envoy in
-        var loads: [Running] = []
-        for _ in 0..<4 {
-          loads.append(
-            try await mesh.spawn(
-              in: "client", "peer.py", "both", waypoint, "8080", String(16 << 20)))
-        }
-        for load in loads {
-          let result = try await load.finish().json()
-          #expect(result["received"].bool == true && result["sent"].bool == true, "\(result)")
-        }
+        let result = try await mesh.echo(16 << 20, times: 4, at: waypoint)
+        #expect(result["good"].int == 4, "\(result)")
         let tunnels = try await envoy.statistic("http.terminate.downstream_cx_total")
         #expect(streams > 1 || tunnels >= 4, "\(tunnels) connections for four streams")
       }

@@ -43,6 +43,16 @@ extension Mesh {
     return "spiffe://cluster.local/ns/\(pod.namespace)/sa/\(pod.serviceAccount)"
   }
 
+  /// Sends `size` bytes on each of `count` connections of the client's at once, which come back.
+  ///
+  /// The client half-closes first: when the application behind Envoy does, Envoy resets the stream
+  /// at once and drops what is still on its way (INTERNAL_ERROR).
+  func echo(_ size: Int, times count: Int = 1, at address: String) async throws -> JSON {
+    try await spawn(
+      in: "client", "endings.py", "echo", address, "8080", String(size), String(count), "echo"
+    ).finish().json()
+  }
+
   /// Serves in `server` until the end of `body`, and returns how its connections ended.
   func endings(
     in pod: String, port: Int, of body: () async throws -> Void

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """How connections end: endings.py serve PORT, endings.py leave HOST PORT reset|close,
-endings.py echo HOST PORT BYTES COUNT
+endings.py echo HOST PORT BYTES COUNT [LINE]
 
 The server gives back each byte it gets, and prints one line of JSON a connection: "eof" after a FIN (and then closes
 too), or the kernel's name of the error. The first client exchanges five bytes and leaves as it is told. The second
-opens COUNT connections to an echo at once, sends BYTES on each, half-closes, and compares what comes until the end.
+opens COUNT connections to an echo at once, sends LINE, if the echo wants one, and BYTES on each, half-closes, and
+compares what comes until the end.
 """
 import errno
 import json
@@ -46,7 +47,7 @@ def leave(host, port, how):
     print(json.dumps({"answer": answer.decode()}), flush=True)
 
 
-def echo_one(host, port, count, outcome):
+def echo_one(host, port, count, line, outcome):
     sent = random.Random(count).randbytes(count)
     received = bytearray()
     try:
@@ -54,7 +55,7 @@ def echo_one(host, port, count, outcome):
 
         def push():
             try:
-                connection.sendall(sent)
+                connection.sendall(line + sent)
                 connection.shutdown(socket.SHUT_WR)
             except OSError as error:
                 outcome.append(repr(error))
@@ -69,10 +70,10 @@ def echo_one(host, port, count, outcome):
         outcome.append("good")
 
 
-def echo(host, port, size, count):
-    outcome = []
+def echo(host, port, size, count, *line):
+    outcome, first = [], "".join(f"{word}\n" for word in line).encode()
     threads = [
-        threading.Thread(target=echo_one, args=(host, port, int(size), outcome)) for _ in range(int(count))]
+        threading.Thread(target=echo_one, args=(host, port, int(size), first, outcome)) for _ in range(int(count))]
     for thread in threads:
         thread.start()
     for thread in threads:
