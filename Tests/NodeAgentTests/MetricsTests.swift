@@ -129,5 +129,9 @@ private func text(_ samples: [MetricSample], capacity: Int = 100) -> [Substring]
       ])
     #expect(limiter.admitted(first) == first)
     #expect(limiter.overflows == 1)
+    limiter.endRound()
+    #expect(limiter.admitted(second) != second, "the first was in that round")
+    limiter.endRound()
+    #expect(limiter.admitted(second) == second, "the first was not seen any more")
   }
 }

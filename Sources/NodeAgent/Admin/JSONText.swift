@@ -31,6 +31,7 @@ extension StatusReport {
     case .pods: try jsonText(of: pods)
     case .certificates: try jsonText(of: certificates)
     case .signing: try jsonText(of: signing)
+    case .trust: try jsonText(of: trust)
     case .connections: try jsonText(of: connections)
     case .tunnels: try jsonText(of: tunnels)
     case .refusals: try jsonText(of: refusals)

@@ -32,6 +32,7 @@ struct ConnectionMetrics {
       flagged[final, default: Counts()].closed &+= sample.closed
       flagged[final, default: Counts()].failed &+= sample.failed
     }
+    limiter.endRound()
   }
 
   func write(to text: inout PrometheusText) {
@@ -127,9 +128,13 @@ struct ConnectionMetrics {
 }
 
 /// Keeps the number of label sets bounded: the first come are shown, later ones share one.
+///
+/// A set that ztunnel has forgotten makes room for another.
 struct LabelSetLimiter {
   private let capacity: Int
   private var known: Set<[PrometheusText.Label]> = []
+  /// Those asked for in this round.
+  private var seen: Set<[PrometheusText.Label]> = []
   /// Label sets seen beyond the capacity, counted once per scrape.
   private(set) var overflows: UInt64 = 0
 
@@ -139,9 +144,13 @@ struct LabelSetLimiter {
 
   /// The same labels, or those of the shared set: the reporter, and `unknown` for all else.
   mutating func admitted(_ labels: [PrometheusText.Label]) -> [PrometheusText.Label] {
-    if known.contains(labels) { return labels }
+    if known.contains(labels) {
+      seen.insert(labels)
+      return labels
+    }
     if known.count < capacity {
       known.insert(labels)
+      seen.insert(labels)
       return labels
     }
     overflows += 1
@@ -149,5 +158,11 @@ struct LabelSetLimiter {
       label.name == "reporter" || label.name == "request_protocol"
         ? label : PrometheusText.Label(label.name, "unknown")
     }
+  }
+
+  /// Every sample of a scrape has been asked for.
+  mutating func endRound() {
+    known = seen
+    seen = []
   }
 }

@@ -33,7 +33,9 @@ actor TrustKeeper {
     self.file = file
     self.send = send
     let (lastGood, problem) = TrustKeeper.lastGood(in: file)
-    if let problem { logger.warning("trust of before not read", metadata: ["reason": "\(problem)"]) }
+    if let problem {
+      logger.warning("trust of before not read", metadata: ["reason": "\(problem)"])
+    }
     var state = TrustState(settings, lastGood: lastGood)
     contents = TrustKeeper.readings(of: settings)
     state.read(contents, authorities: authorities, at: WallClock.now())
@@ -45,7 +47,9 @@ actor TrustKeeper {
   private static func lastGood(in file: String) -> (TrustUpdate?, problem: String?) {
     guard File.exists(file) else { return (nil, nil) }
     do {
-      let message = try AgentMessage(decoding: File.read(file).span)
+      // A span of a temporary crashes the compiler (6.3.1).
+      let bytes = try File.read(file)
+      let message = try AgentMessage(decoding: bytes.span)
       guard case .trust(let update) = message else { return (nil, "it is another message") }
       return (update, nil)
     } catch {
