@@ -50,6 +50,7 @@ final class Worker {
   var applicationSockets = 0
   var labels = LabelTable()
   let dns = DNSService()
+  var hosts = HostNames()
   /// Outbound connections that wait for the model or for an identity.
   var waiting: [OutboundSetup] = []
   var waitingTunnels: [Tunnel] = []

@@ -29,7 +29,8 @@ extension OutboundSetup {
 
   /// Sends CONNECT; false when the connection has no room after all.
   func open(on tunnel: Tunnel) -> Bool {
-    guard case .waitingForTunnel(let hop, let key) = step else { return true }
+    guard case .waitingForTunnel(let hop, let key) = step, case .client(key) = tunnel.purpose
+    else { return true }
     var headers = ConnectHeaders.fields(
       baggage: pod.baggage, client: source, serviceHost: service?.hostname,
       traceHigh: worker.randomNumber(), traceLow: worker.randomNumber(),
@@ -101,6 +102,28 @@ extension OutboundSetup {
       tunnel.resetStream(stream)
       failed(.connect, "\(error)")
     }
+  }
+}
+
+// MARK: Host names
+
+extension OutboundSetup {
+  /// Finds the address of a workload that has only a name, then goes there.
+  func resolve(_ hop: Hop) {
+    let lookup = HostLookup(
+      hop.hostname, preferringIPv4: originalDestination.ip.isIPv4, turn: worker.takeTurnNumber(),
+      in: pod, worker: worker
+    ) { [self] ip in
+      step = .waiting(reason: "")
+      guard let ip else {
+        failed(.connect, "no address for \(hop.hostname), the only name of \(hop.workloadUID)")
+        return
+      }
+      go(hop.resolved(to: ip))
+    }
+    step = .resolving(lookup, hop)
+    client.expire(after: ZTunnelLimit.hostLookup)
+    lookup.next()
   }
 }
 

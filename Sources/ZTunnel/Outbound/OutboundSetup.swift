@@ -10,6 +10,7 @@ import MeshModel
 final class OutboundSetup: Setup {
   enum Step {
     case waiting(reason: String)
+    case resolving(HostLookup, Hop)
     case dialing(AppSocket, Hop?)
     /// For room on a tunnel connection of the key, or for one to come up.
     case waitingForTunnel(Hop, TunnelKey)
@@ -104,9 +105,14 @@ final class OutboundSetup: Setup {
     let hop = hops[nextHop]
     nextHop += 1
     guard hop.hostname.isEmpty else {
-      failed(.connect, "\(hop.workloadUID) has no address, only the name \(hop.hostname)")
+      resolve(hop)
       return
     }
+    go(hop)
+  }
+
+  /// Begins with a hop whose address is known.
+  func go(_ hop: Hop) {
     switch hop.transport {
     case .plaintext: dial(hop.address, hop)
     case .local: dialLocal(hop)
@@ -252,7 +258,7 @@ final class OutboundSetup: Setup {
         nextHop -= 1
       }
       failed(failure.flag, failure.reason)
-    case .waiting, .dialing, .over: return
+    case .waiting, .resolving, .dialing, .over: return
     }
   }
 
@@ -263,6 +269,9 @@ final class OutboundSetup: Setup {
     case .waiting(let reason):
       failure = (.identity, "\(reason) within \(ZTunnelLimit.identityWait)")
       refuse(.failure(flag: .identity, reason: failure.reason))
+    case .resolving(let lookup, let hop):
+      lookup.cancel()
+      failed(.connect, "no address for \(hop.hostname) within \(ZTunnelLimit.hostLookup)")
     case .dialing(let upstream, let hop):
       upstream.setup = nil
       upstream.close(withReset: true)
@@ -295,6 +304,7 @@ final class OutboundSetup: Setup {
     let step = step
     self.step = .over
     switch step {
+    case .resolving(let lookup, _): lookup.cancel()
     case .dialing(let upstream, _):
       upstream.setup = nil
       upstream.close(withReset: true)

@@ -67,6 +67,8 @@ extension Worker {
     guard let pod = pods[key.podUID], var pool = pod.pools[key] else { return }
     pool.waiting.removeAll { $0 === setup }
     pod.pools[key] = pool.isEmpty ? nil : pool
+    // It came up for this set-up alone.
+    if key.inner != nil { pool.dialing?.fail(.none, "nobody waits for it any more") }
   }
 
   private func dialIfNeeded(_ pod: ServedPod, _ key: TunnelKey) {
@@ -95,7 +97,9 @@ extension Worker {
     } catch {
       let waiting = pool.waiting
       pool.dialing?.abandon()
-      pod.pools[key] = nil
+      pool.dialing = nil
+      pool.waiting = []
+      pod.pools[key] = pool.isEmpty ? nil : pool
       let failure = TunnelFailure(flag: .connect, reason: "\(error)")
       for setup in waiting { setup.tunnelFailed(failure) }
     }

@@ -116,6 +116,37 @@ struct `A connection to another network` {
     #expect(reason.contains("on another network without a known entry or identity"))
   }
 
+  @Test func `that its client gives up while the far end says nothing leaves no tunnel behind`()
+    throws
+  {
+    let nodes = try TwoNetworks.nodes(lending: [TwoNetworks.serverIdentity])
+    let outcomes = Outcomes()
+    let silent = SocketAddress(ip: TwoNodes.server, port: 9_999)
+    let application = try TestServer(on: silent, in: nodes.network.server) { stream, _ in
+      guard !(try stream.receive().isEmpty) else { return }
+      outcomes.add("a ClientHello")
+      while !(try stream.receive().isEmpty) {}
+    }
+    _ = application
+    let place = try SharedNamespace(nodes.network.server)
+    let gateway = try TestTunnelServer(
+      TwoNetworks.identity, on: TwoNetworks.entry, in: nodes.network.server, nodes.authority
+    ) { _ in .bridge(silent, in: place) }
+    _ = gateway
+    let stream = try nodes.dial(TwoNodes.virtual)
+    #expect(try outcomes.next() == "a ClientHello")
+    guard case .tunnels(let both) = try nodes.source.inspect(.tunnels) else { return }
+    #expect(both.count == 2)
+    stream.reset()
+    var left: [TunnelRecord] = both
+    for _ in 0..<100 where left.count > 1 {
+      try nodes.source.pump(for: .milliseconds(20))
+      guard case .tunnels(let tunnels) = try nodes.source.inspect(.tunnels) else { return }
+      left = tunnels
+    }
+    #expect(left.map(\.peerIdentity) == [TwoNetworks.identity])
+  }
+
   @Test func `ends with a reset when the client resets`() throws {
     let nodes = try TwoNetworks.nodes(lending: [TwoNetworks.serverIdentity])
     let gateway = try TwoNetworks.gateway(of: nodes)
