@@ -107,6 +107,73 @@ private func explained(
     #expect(explanation.nextStep.contains("not enrolled"))
   }
 
+  private func guarded(_ edit: (inout Model) -> Void = { _ in }) -> MeshIndex {
+    var model = mesh().model
+    let api = ServiceKey(namespace: "shop", hostname: "api.shop.svc.cluster.local")
+    let key = ServiceKey(namespace: "shop", hostname: "waypoint.shop.svc.cluster.local")
+    var service = Service(key: key, name: "waypoint")
+    service.ports = [PortMapping(servicePort: 15_008, targetPort: 15_008)]
+    model.services[key] = service
+    var waypoint = workload("waypoint", 0x0a00_0009, node: "c")
+    waypoint.isNativeTunnel = true
+    waypoint.services = [key: service.ports]
+    model.workloads[waypoint.uid] = waypoint
+    model.services[api]?.waypoint = GatewayAddress(destination: .service(key))
+    edit(&model)
+    return MeshIndex(model)
+  }
+
+  @Test func `a service behind a waypoint: the waypoint decides`() throws {
+    let explanation = try explained("shop/web", "10.96.0.1:80", guarded())
+    #expect(explanation.outcome == "waypoint")
+    #expect(explanation.route.waypoint == "k//Pod/shop/waypoint")
+    #expect(explanation.endpoints.map(\.dialled) == ["10.0.0.9:15008"])
+    #expect(explanation.endpoints.map(\.identity) == ["spiffe://cluster.local/ns/shop/sa/waypoint"])
+    #expect(explanation.text.contains("through waypoint k//Pod/shop/waypoint"))
+    #expect(explanation.text.contains("outcome   the waypoint decides"))
+  }
+
+  @Test func `round a waypoint: denied, and how to go`() throws {
+    let explanation = try explained("shop/web", "10.0.0.2:8080", guarded())
+    #expect(explanation.outcome == "denied")
+    #expect(explanation.reason.contains("through its waypoint"))
+    #expect(explanation.nextStep.contains("dial the address that goes through waypoint"))
+    // From the waypoint itself it is as it should be.
+    let own = try explained("shop/waypoint", "10.0.0.2:8080", guarded())
+    #expect(own.outcome == "allowed")
+    // A client nobody captures ends at the endpoint, in plaintext.
+    let outside = try explained("shop/outside", "10.96.0.1:80", guarded())
+    #expect(outside.outcome == "denied")
+    #expect(outside.endpoints.map(\.transport) == ["plaintext"])
+  }
+
+  @Test func `a waypoint that cannot be used: refused`() throws {
+    let index = guarded { $0.workloads["k//Pod/shop/waypoint"]?.health = .unhealthy }
+    let explanation = try explained("shop/web", "10.96.0.1:80", index)
+    #expect(explanation.outcome == "refused")
+    #expect(explanation.reason.hasSuffix("cannot be used: of 1 1 unhealthy"))
+    #expect(explanation.nextStep.contains("make waypoint"))
+  }
+
+  @Test func `another network: its entry, and that others decide`() throws {
+    let index = guarded { model in
+      let api = ServiceKey(namespace: "shop", hostname: "api.shop.svc.cluster.local")
+      model.services[api]?.waypoint = nil
+      model.services[api]?.subjectAltNames = [
+        SPIFFEID(trustDomain: "cluster.local", namespace: "shop", serviceAccount: "api")
+      ]
+      model.workloads["k//Pod/shop/waypoint"]?.network = "far"
+      model.workloads["k//Pod/shop/api"]?.network = "far"
+      model.workloads["k//Pod/shop/api"]?.networkGateway = GatewayAddress(
+        destination: .address(network: "far", ip: .v4(0x0a00_0009)))
+    }
+    let explanation = try explained("shop/web", "10.96.0.1:80", index)
+    #expect(explanation.outcome == "otherNetwork")
+    #expect(explanation.route.gateway == "k//Pod/shop/waypoint")
+    #expect(explanation.endpoints.map(\.transport) == ["double hbone"])
+    #expect(explanation.text.contains("through the entry k//Pod/shop/waypoint of another network"))
+  }
+
   @Test func `refuses a source it does not know or cannot read`() {
     #expect(throws: ExplanationError.unknownSource("shop/none")) {
       try explained("shop/none", "10.0.0.2:80")
