@@ -38,6 +38,13 @@ extension `A node` {
       return plane
     }
 
+    private func waitUntilAsked(_ plane: Running) async throws {
+      try await eventually("it was talked to", within: .seconds(30)) {
+        #expect(try plane.outcome() == nil, "\(plane.standardOutput)\(plane.standardError)")
+        return plane.standardOutput.contains("request")
+      }
+    }
+
     private func expectPath(_ location: SourceLocation = #_sourceLocation) async throws {
       let mesh = try Mesh.shared
       let server = try await #require(mesh.pods["server"]).ip4
@@ -53,9 +60,7 @@ extension `A node` {
       let tunnels = [try await mesh.ztunnelProcessID("a"), try await mesh.ztunnelProcessID("b")]
       try await mesh.stopControlPlane()
       let plane = try await begin(row.kind)
-      try await eventually("it was talked to", within: .seconds(30)) {
-        plane.standardOutput.contains("request")
-      }
+      try await waitUntilAsked(plane)
       let before = plane.standardOutput.split(separator: "\n").count { $0.contains("connection") }
       try await Task.sleep(for: .seconds(5))
       let status = try await mesh.controlPlaneStatus("b")
@@ -127,9 +132,7 @@ extension `A node` {
       try await mesh.waitUntilInStep("a", "b")
       try await mesh.stopControlPlane()
       let plane = try await begin("silent")
-      try await eventually("it was talked to", within: .seconds(30)) {
-        plane.standardOutput.contains("request")
-      }
+      try await waitUntilAsked(plane)
       try await Task.sleep(for: .seconds(2))
       #expect(try await mesh.controlPlaneStatus("b")["isStale"].bool == true)
       try await expectPath()

@@ -8,6 +8,7 @@ certificates alike. Prints "ready", then a line of JSON for each connection and 
 """
 import json
 import os
+import select
 import socket
 import ssl
 import struct
@@ -321,7 +322,7 @@ def serve(kind, host, port, authority, _script=""):
             threading.Thread(target=guarded, args=(talk, peer), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
-    sys.stdin.read()
+    select.select([sys.stdin], [], [])  # it does not block, and nothing ever comes but its end
 
 
 if __name__ == "__main__":
