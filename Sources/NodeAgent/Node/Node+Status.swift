@@ -133,6 +133,9 @@ extension Node {
     if case .metrics(let samples)? = await samples {
       await records.connectionMetrics(samples, index: self.model.index).write(to: &text)
     }
+    if case .dns(let samples)? = await inspector.ask(.dns) {
+      await DNSMetrics(samples, index: self.model.index).write(to: &text)
+    }
     return text.text
   }
 }
