@@ -37,9 +37,10 @@ struct `The life of a ztunnel` {
     try nodes.source.send(.removePod(uid: "pod-k//Pod/shop/client"))
     try nodes.source.wait("podRemoved") { $0 == .podRemoved(uid: "pod-k//Pod/shop/client") }
     #expect(throws: Stream.Failure.reset) { try stream.receive() }
-    // A namespace and six listeners less; each worker opens its own namespace at its first dial.
+    // A namespace, six listeners and two families' sockets for DNS and its answers less; each worker
+    // opens its own namespace at its first dial.
     let left = try nodes.source.openDescriptors.count
-    #expect((before.count - 7...before.count - 5).contains(left), "\(left) of \(before.count)")
+    #expect((before.count - 11...before.count - 9).contains(left), "\(left) of \(before.count)")
   }
 
   @Test func `a listener that is destroyed is made anew`() throws {
