@@ -165,6 +165,23 @@ extension `A node` {
       #expect(try await mesh.ask("web")["answers"].texts == ["10.96.0.20"])
     }
 
+    @Test func `not for a pod that says so, until it says otherwise`() async throws {
+      let mesh = try Mesh.shared
+      let manifest = try await #require(mesh.pods["client"]).manifest
+      try await mesh.apply(
+        "pod-client",
+        manifest.replacing(
+          "annotations: {", with: "annotations: {ambient.istio.io/dns-capture: \"false\", "))
+      try await eventually("the resolver answers", within: .seconds(30)) {
+        try await mesh.ask("web.shop.svc.cluster.local")["rcode"].int == 3
+      }
+      try await mesh.apply("pod-client", manifest)
+      try await mesh.waitUntilEnrolled("client")
+      try await eventually("the mesh answers", within: .seconds(30)) {
+        try await mesh.ask("web.shop.svc.cluster.local")["authoritative"].bool == true
+      }
+    }
+
     @Test func `without keeping a copy of the sockets in the node agent`() async throws {
       let mesh = try Mesh.shared
       let agent = try await #require(mesh.status("a")["node"]["processID"].int)
