@@ -17,7 +17,7 @@ import Testing
     return change
   }()
 
-  @Test(arguments: [1, 100, 4_096, 1 << 20])
+  @Test(arguments: [1, 500, 4_096, 1 << 20])
   func `travels in pieces and is the same at the other end`(limit: Int) throws {
     let pieces =
       limit == 1
@@ -42,7 +42,7 @@ import Testing
 
   static let small: ModelChange = {
     var change = ModelChange(isFull: false, generation: 3)
-    change.workloads = Array(Self.change.workloads.prefix(20))
+    change.workloads = Array(Self.change.workloads.prefix(10))
     return change
   }()
 

@@ -20,15 +20,16 @@ private let mayImport: [String: Set<String>] = [
     "Crypto", "FoundationEssentials", "Glibc", "Identity", "MeshModel", "SwiftASN1", "X509",
   ],
   "ControlAPI": [
-    "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "IstioAPI", "Linux", "NIOCore",
-    "NIOPosix", "NIOSSL", "NIOTLS", "SwiftASN1", "SwiftProtobuf", "Synchronization", "X509",
+    "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "IstioAPI", "Linux",
+    "MeshModel", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "SwiftASN1", "SwiftProtobuf",
+    "Synchronization", "X509",
   ],
   "Telemetry": ["Linux", "Logging", "MeshModel", "Synchronization"],
   "ControlPlane": [
     "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority", "ControlAPI",
     "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "IstioAPI", "JWTKit", "Linux",
     "Logging", "Manifests", "MeshCompiler", "MeshModel", "NIOCore", "NIOHTTP1",
-    "ServiceLifecycle", "Synchronization", "Telemetry", "UnixSignals", "XDS",
+    "ServiceLifecycle", "SwiftProtobuf", "Synchronization", "Telemetry", "UnixSignals", "XDS",
   ],
   "ZTunnel": [
     "AgentProtocol", "DNS", "HBONE", "Identity", "Linux", "MeshModel", "Synchronization", "TLS",
@@ -37,7 +38,7 @@ private let mayImport: [String: Set<String>] = [
     "AgentProtocol", "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority", "ControlAPI",
     "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "IstioAPI", "Linux", "Logging",
     "Manifests", "MeshCompiler", "MeshModel", "NIOCore", "Redirect", "ServiceLifecycle",
-    "Synchronization", "UnixSignals", "XDS",
+    "Synchronization", "Telemetry", "UnixSignals", "XDS",
   ],
 ]
 
