@@ -38,7 +38,8 @@ enum Limit {
   static let discoveryFirstAnswers: Duration = .seconds(60)
   /// How long a stream in step is silent before what it did not confirm is dropped.
   static let discoveryConfirmation: Duration = .seconds(30)
-  /// The longest rest after a message; see `Discovery.rest`.
+  /// The shortest and the longest rest between messages; see `Discovery.rest`.
+  static let discoveryRestLeast: Duration = .milliseconds(50)
   static let discoveryRestMost: Duration = .seconds(1)
   /// Rejected resources of one message that are logged.
   static let rejectedResourcesLogged = 20

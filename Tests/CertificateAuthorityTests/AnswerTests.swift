@@ -73,6 +73,7 @@ private struct Leaf {
 
   @Test func `is taken with its intermediates and without its root`() throws {
     let middle = try Root("middle", under: root)
+    let good = good
     let leaf = try good.signed(by: middle)
     let other = try Root("other")
     let issued = try take(

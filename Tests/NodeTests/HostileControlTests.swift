@@ -40,7 +40,8 @@ extension `A node` {
 
     private func waitUntilAsked(_ plane: Running) async throws {
       try await eventually("it was talked to", within: .seconds(30)) {
-        #expect(try plane.outcome() == nil, "\(plane.standardOutput)\(plane.standardError)")
+        let outcome = try plane.outcome()
+        #expect(outcome == nil, "\(plane.standardOutput)\(plane.standardError)")
         return plane.standardOutput.contains("request")
       }
     }
@@ -88,7 +89,8 @@ extension `A node` {
       try await mesh.stop(plane)
       try await mesh.startControlPlane()
       try await mesh.waitUntilInStep("a", "b", within: .seconds(40))
-      try await eventually("what it said is gone", within: .seconds(10)) {
+      // What was already on its way to us comes first.
+      try await eventually("what it said is gone", within: .seconds(90)) {
         let model = try await mesh.status("b", "model")
         let plane = try await mesh.controlPlaneStatus("b")
         return model["workloads"].int == 3 && plane["rejectedCount"].int == 0
@@ -148,14 +150,17 @@ extension `A node` {
       try await mesh.addShop()
       try await mesh.prepareControlPlane()
       try await Script(in: mesh).write(policies: [:])
-      let plane = try await mesh.spawn(
-        in: "a", "control.py", "scripted", Mesh.controlPlaneAddress, "15012", mesh.authority,
-        "\(mesh.directory)/script.json")
-      try await plane.waitFor("ready")
       for node in ["a", "b"] {
         try await mesh.startAgent(
           node, source: mesh.underControl(node, "--ca-dir", mesh.authority))
       }
+      try await eventually("there is an authority") {
+        FileManager.default.fileExists(atPath: "\(mesh.authority)/ca.crt")
+      }
+      let plane = try await mesh.spawn(
+        in: "a", "control.py", "scripted", Mesh.controlPlaneAddress, "15012", mesh.authority,
+        "\(mesh.directory)/script.json")
+      try await plane.waitFor("ready")
       try await mesh.serve(in: "server")
       try await mesh.waitUntilEnrolled("client", "server")
     })

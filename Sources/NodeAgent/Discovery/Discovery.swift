@@ -81,12 +81,15 @@ actor Discovery {
   private func converse(_ stream: DiscoveryStream) async throws(ControlError) -> DiscoveryEnding {
     for request in client.connect(claiming: claim) { try await send(request, on: stream) }
     let deadline = MonotonicClock.now() + Limit.discoveryFirstAnswers
+    var owed = Duration.zero
     while true {
+      let asked = MonotonicClock.now()
       switch try await next(on: stream, before: deadline) {
       case .response(let response):
         let begun = MonotonicClock.now()
         try await take(response, on: stream, receivedAt: begun)
-        try await rest(MonotonicClock.now().since(begun))
+        owed = max(owed - begun.since(asked), .zero) + MonotonicClock.now().since(begun)
+        try await rest(&owed)
       case .end: return .finished
       case .silence:
         guard inStepSince != nil else {
@@ -184,14 +187,15 @@ actor Discovery {
     }
   }
 
-  /// As long again as the last message took: endless pushes get half of a processor at most.
-  private func rest(_ spent: Duration) async throws(ControlError) {
-    guard inStepSince != nil else { return }
+  /// Rests as long as was worked without a pause: endless pushes get half of a processor at most.
+  private func rest(_ owed: inout Duration) async throws(ControlError) {
+    guard inStepSince != nil, owed >= Limit.discoveryRestLeast else { return }
     do {
-      try await Task.sleep(for: min(spent, Limit.discoveryRestMost))
+      try await Task.sleep(for: min(owed, Limit.discoveryRestMost))
     } catch {
       throw .cancelled
     }
+    owed = .zero
   }
 
   private func note(_ ending: DiscoveryEnding, _ delay: Duration) {
