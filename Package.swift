@@ -129,7 +129,7 @@ let package = Package(
       name: "NodeAgent",
       dependencies: [
         "AgentProtocol", "CertificateAuthority", "ControlAPI", "Identity", "IstioAPI", "Linux",
-        "Manifests", "MeshCompiler", "MeshModel", "Redirect", "XDS",
+        "Manifests", "MeshCompiler", "MeshModel", "Redirect", "Telemetry", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -154,6 +154,7 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
       swiftSettings: house),
@@ -231,7 +232,7 @@ let package = Package(
     .testTarget(
       name: "NodeAgentTests",
       dependencies: [
-        "AgentProtocol", "ControlAPI", "MeshCompiler", "MeshModel", "NodeAgent", "XDS",
+        "AgentProtocol", "ControlAPI", "MeshCompiler", "MeshModel", "NodeAgent", "Telemetry", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),

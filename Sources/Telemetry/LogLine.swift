@@ -6,8 +6,8 @@ public enum LogFormat: String, CaseIterable, Sendable {
 }
 
 /// One line of the log: `time level scope message key=value`, or the same as a JSON object.
-public struct LogLine {
-  public enum Value: Equatable {
+public struct LogLine: Sendable {
+  public enum Value: Equatable, Sendable {
     case text(String)
     case number(Int64)
     case unsigned(UInt64)
@@ -33,46 +33,76 @@ public struct LogLine {
   }
 
   public func rendered(as format: LogFormat) -> String {
+    var line = ""
+    append(to: &line, as: format)
+    return line
+  }
+
+  /// Appends the line, without an end of line.
+  public func append(to lines: inout String, as format: LogFormat) {
     switch format {
-    case .text: text
-    case .json: json
+    case .text: appendText(to: &lines)
+    case .json: appendJSON(to: &lines)
     }
   }
 
-  private var text: String {
-    let pairs = fields.map { field in
-      switch field.value {
-      case .text(let value): "\(field.name)=\(LogLine.quoted(value))"
-      case .number(let value): "\(field.name)=\(value)"
-      case .unsigned(let value): "\(field.name)=\(value)"
-      case .boolean(let value): "\(field.name)=\(value)"
-      }
+  private func appendText(to lines: inout String) {
+    lines += time.timestamp
+    lines += " "
+    lines += level
+    lines += " "
+    lines += scope
+    lines += " "
+    lines += LogLine.withoutControls(message)
+    for field in fields {
+      lines += " "
+      lines += field.name
+      lines += "="
+      LogLine.append(field.value, to: &lines)
     }
-    let plain = LogLine.withoutControls(message)
-    return ([time.timestamp, level, scope, plain] + pairs).joined(separator: " ")
   }
 
-  private var json: String {
-    var members = [
-      "\"level\":\(LogLine.quoted(level))", "\"time\":\(LogLine.quoted(time.timestamp))",
-      "\"scope\":\(LogLine.quoted(scope))", "\"message\":\(LogLine.quoted(message))",
-    ]
-    members += fields.map { field in
-      let name = LogLine.quoted(field.name)
-      return switch field.value {
-      case .text(let value): "\(name):\(LogLine.quoted(value))"
-      case .number(let value): "\(name):\(value)"
-      case .unsigned(let value): "\(name):\(value)"
-      case .boolean(let value): "\(name):\(value)"
-      }
+  private func appendJSON(to lines: inout String) {
+    let head = [("level", level), ("time", time.timestamp), ("scope", scope), ("message", message)]
+    lines += "{"
+    for (name, value) in head {
+      if name != "level" { lines += "," }
+      LogLine.appendQuoted(name, to: &lines)
+      lines += ":"
+      LogLine.appendQuoted(value, to: &lines)
     }
-    return "{" + members.joined(separator: ",") + "}"
+    for field in fields {
+      lines += ","
+      LogLine.appendQuoted(field.name, to: &lines)
+      lines += ":"
+      LogLine.append(field.value, to: &lines)
+    }
+    lines += "}"
+  }
+
+  private static func append(_ value: Value, to lines: inout String) {
+    switch value {
+    case .text(let text): appendQuoted(text, to: &lines)
+    case .number(let number): lines += String(number)
+    case .unsigned(let number): lines += String(number)
+    case .boolean(let isTrue): lines += isTrue ? "true" : "false"
+    }
   }
 
   /// A JSON string; RFC 8259, section 7.
   public static func quoted(_ text: String) -> String {
-    guard text.utf8.contains(where: mustBeEscaped) else { return "\"\(text)\"" }
-    var quoted = "\""
+    var quoted = ""
+    appendQuoted(text, to: &quoted)
+    return quoted
+  }
+
+  private static func appendQuoted(_ text: String, to quoted: inout String) {
+    quoted += "\""
+    defer { quoted += "\"" }
+    guard text.utf8.contains(where: mustBeEscaped) else {
+      quoted += text
+      return
+    }
     for scalar in text.unicodeScalars {
       switch scalar {
       case "\"": quoted += "\\\""
@@ -86,7 +116,6 @@ public struct LogLine {
       default: quoted.unicodeScalars.append(scalar)
       }
     }
-    return quoted + "\""
   }
 
   private static func mustBeEscaped(_ byte: UInt8) -> Bool {
@@ -95,6 +124,7 @@ public struct LogLine {
 
   /// A line stays a line, whatever a peer made us say.
   private static func withoutControls(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 ? " " : $0 }))
+    guard text.utf8.contains(where: { $0 < 0x20 }) else { return text }
+    return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 ? " " : $0 }))
   }
 }

@@ -10,24 +10,41 @@ public final class LogWriter: Sendable {
   }
 
   private let lines: Mailbox<Line>
+  /// Lines posted and not yet taken by the thread.
+  private let waiting: Waiting
   private let thread: Mutex<WorkerThread?>
   private let dropped = Atomic<UInt64>(0)
 
   private enum Line: Sendable {
-    case text(String)
+    /// So many lines, each with its end.
+    case text(String, count: Int)
     case end
+  }
+
+  private final class Waiting: Sendable {
+    let lines = Atomic<Int>(0)
   }
 
   public init() throws(LinuxError) {
     let lines = try Mailbox<Line>(capacity: Limit.waitingLines)
+    let waiting = Waiting()
     self.lines = lines
+    self.waiting = waiting
     let poller = try Poller()
     try poller.add(lines.number, token: 0, .readable)
-    thread = Mutex(try WorkerThread(name: "log") { LogWriter.run(lines, poller) })
+    thread = Mutex(try WorkerThread(name: "log") { LogWriter.run(lines, waiting, poller) })
   }
 
-  public func write(_ line: String) {
-    if !lines.post(.text(line)) { dropped.add(1, ordering: .relaxed) }
+  public func write(_ line: String) { write(lines: line + "\n", count: 1) }
+
+  /// Takes lines that end with their ends; one wake-up of the thread serves them all.
+  public func write(lines text: String, count: Int) {
+    let before = waiting.lines.load(ordering: .relaxed)
+    if before + count <= Limit.waitingLines, lines.post(.text(text, count: count)) {
+      waiting.lines.add(count, ordering: .relaxed)
+    } else {
+      dropped.add(UInt64(count), ordering: .relaxed)
+    }
   }
 
   /// Lines that nobody will see.
@@ -41,14 +58,18 @@ public final class LogWriter: Sendable {
     if let thread { thread.join() }
   }
 
-  private static func run(_ lines: Mailbox<Line>, _ poller: borrowing Poller) {
+  private static func run(
+    _ lines: Mailbox<Line>, _ waiting: Waiting, _ poller: borrowing Poller
+  ) {
     var events: [PollEvent] = []
     while true {
       var isLast = false
       var text = ""
       for line in lines.drain() {
         switch line {
-        case .text(let line): text += line + "\n"
+        case .text(let lines, let count):
+          text += lines
+          waiting.lines.subtract(count, ordering: .relaxed)
         case .end: isLast = true
         }
       }

@@ -5,12 +5,12 @@
 ///     name{label="value"} 12
 ///
 /// Source: Prometheus, "Exposition formats", text-based format.
-public struct PrometheusText {
-  public enum Kind: String {
+public struct PrometheusText: Sendable {
+  public enum Kind: String, Sendable {
     case counter, gauge, histogram
   }
 
-  public struct Label: Hashable {
+  public struct Label: Hashable, Sendable {
     public var name: String
     public var value: String
 

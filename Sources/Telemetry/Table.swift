@@ -21,7 +21,13 @@ public struct Table {
   public enum Tone {
     case plain, good, warning, bad
 
-    var escape: String? {
+    /// The text in this tone, where a terminal shows it.
+    public func paint(_ text: String, colours: Bool) -> String {
+      guard colours, let escape else { return text }
+      return escape + text + "\u{1B}[0m"
+    }
+
+    private var escape: String? {
       switch self {
       case .plain: nil
       case .good: "\u{1B}[32m"
@@ -48,8 +54,7 @@ public struct Table {
       let text = cell.text.isEmpty ? "-" : cell.text
       let space =
         index == last ? "" : String(repeating: " ", count: max(widths[index], 1) - text.count + 2)
-      guard colours, let escape = cell.tone.escape else { return text + space }
-      return escape + text + "\u{1B}[0m" + space
+      return cell.tone.paint(text, colours: colours) + space
     }.joined()
   }
 }

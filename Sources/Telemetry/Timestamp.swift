@@ -10,10 +10,21 @@ extension WallTime {
     let (seconds, fraction) = milliseconds.flooredDivision(by: 1_000)
     let (days, second) = seconds.flooredDivision(by: 86_400)
     let (year, month, day) = civilDate(daysSinceEpoch: days)
-    let time = [second / 3_600, second / 60 % 60, second % 60].map { padded($0, 2) }
-    let date = [padded(year, 4), padded(month, 2), padded(day, 2)]
-    return date.joined(separator: "-") + "T" + time.joined(separator: ":") + "."
-      + padded(fraction, 3) + "Z"
+    var text = padded(year, 4)
+    text += "-"
+    text += padded(month, 2)
+    text += "-"
+    text += padded(day, 2)
+    text += "T"
+    text += padded(second / 3_600, 2)
+    text += ":"
+    text += padded(second / 60 % 60, 2)
+    text += ":"
+    text += padded(second % 60, 2)
+    text += "."
+    text += padded(fraction, 3)
+    text += "Z"
+    return text
   }
 }
 
@@ -51,7 +62,8 @@ extension Int64 {
 
 private func padded(_ number: Int64, _ width: Int) -> String {
   let digits = String(number)
-  return String(repeating: "0", count: max(0, width - digits.count)) + digits
+  let missing = width - digits.utf8.count
+  return missing > 0 ? String(repeating: "0", count: missing) + digits : digits
 }
 
 /// The Gregorian date of a day, counted in eras of 400 years that begin on 1 March.

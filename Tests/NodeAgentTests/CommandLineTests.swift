@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlAPI
 import MeshModel
+import Telemetry
 import Testing
 
 @testable import NodeAgent

@@ -1,5 +1,6 @@
 import ControlAPI
 import MeshModel
+import Telemetry
 import Testing
 import XDS
 

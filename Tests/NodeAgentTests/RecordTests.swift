@@ -1,5 +1,6 @@
 import AgentProtocol
 import MeshModel
+import Telemetry
 import Testing
 
 @testable import NodeAgent

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import FoundationEssentials
 import Linux
 import NIOCore
+import Telemetry
 
 /// Asks a running node agent, over its admin socket.
 struct AdminClient {

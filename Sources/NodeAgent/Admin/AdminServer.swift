@@ -4,6 +4,7 @@ import Hummingbird
 import Logging
 import MeshModel
 import NIOCore
+import Telemetry
 
 /// The node agent's own HTTP surface, over a Unix socket that only its owner may open.
 ///

@@ -1,5 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import MeshModel
+import Telemetry
 
 /// A length of time on the command line: `25s`, `500ms`, `10m`, `24h`.
 struct DurationArgument: ExpressibleByArgument, CustomStringConvertible, Equatable {
@@ -41,9 +42,7 @@ struct AddressArgument: ExpressibleByArgument, Equatable {
   }
 }
 
-enum LogFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
-  case text, json
-}
+extension LogFormat: ExpressibleByArgument {}
 
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
   case table, json

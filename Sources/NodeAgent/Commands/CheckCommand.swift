@@ -4,6 +4,7 @@ import Manifests
 import MeshCompiler
 import MeshModel
 import Redirect
+import Telemetry
 
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

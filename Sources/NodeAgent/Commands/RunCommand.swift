@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import Linux
+import Telemetry
 
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -3,6 +3,7 @@ import IstioAPI
 import Linux
 import Logging
 import MeshModel
+import Telemetry
 import XDS
 
 /// The owner of the stream to the control plane, and of the last good state it told.

@@ -1,4 +1,5 @@
 import ControlAPI
+import Telemetry
 import XDS
 
 /// How a stream to the control plane ended.

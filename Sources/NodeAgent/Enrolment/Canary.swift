@@ -1,5 +1,6 @@
 import Linux
 import MeshModel
+import Telemetry
 
 /// A connection from inside a pod that only a captured pod brings to ztunnel.
 enum Canary {

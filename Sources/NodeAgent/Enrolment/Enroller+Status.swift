@@ -3,6 +3,7 @@ import Logging
 import MeshCompiler
 import MeshModel
 import Redirect
+import Telemetry
 
 extension Enroller {
   /// The identities that ztunnel may ask certificates for, and those it needs now.

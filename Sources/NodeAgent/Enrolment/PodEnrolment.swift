@@ -1,4 +1,5 @@
 import MeshModel
+import Telemetry
 
 /// Where a pod stands on its way into the mesh; the names appear in status and metrics.
 enum PodState: Hashable, Sendable {

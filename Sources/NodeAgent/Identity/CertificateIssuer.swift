@@ -4,6 +4,7 @@ import Identity
 import Linux
 import Logging
 import MeshModel
+import Telemetry
 
 /// The owner of ztunnel's requests for certificates: each is answered, in its turn and once.
 ///

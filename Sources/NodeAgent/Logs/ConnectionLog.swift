@@ -1,5 +1,6 @@
 import AgentProtocol
 import MeshModel
+import Telemetry
 
 extension LogLine {
   /// The access log's line for a connection that ended.

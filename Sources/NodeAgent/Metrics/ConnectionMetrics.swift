@@ -1,5 +1,6 @@
 import AgentProtocol
 import MeshModel
+import Telemetry
 
 /// Istio's TCP metrics, made from ztunnel's counters and the model's names.
 ///

@@ -1,5 +1,6 @@
 import AgentProtocol
 import MeshModel
+import Telemetry
 
 /// What became of the pods' DNS queries, by Istio's names.
 ///

@@ -1,3 +1,5 @@
+import Telemetry
+
 /// The control plane's stream in numbers; Istio's names where Istio has them.
 ///
 /// Source: ambient-protocol.md, section 2.5.

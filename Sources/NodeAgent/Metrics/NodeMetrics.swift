@@ -1,4 +1,5 @@
 import MeshModel
+import Telemetry
 
 /// The node agent's own numbers, under `skein_`.
 struct NodeMetrics: Equatable, Sendable {

@@ -2,6 +2,7 @@ import AgentProtocol
 import Linux
 import Logging
 import MeshModel
+import Telemetry
 
 /// The owner of the mesh model: the generation in force here, and the one that ztunnel enforces.
 ///

@@ -2,6 +2,7 @@ import AgentProtocol
 import Linux
 import MeshModel
 import Redirect
+import Telemetry
 
 extension Node {
   /// The report, with what only the given section needs, or everything.

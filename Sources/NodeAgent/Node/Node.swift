@@ -7,6 +7,7 @@ import MeshCompiler
 import MeshModel
 import Redirect
 import ServiceLifecycle
+import Telemetry
 
 /// The owners of a running node's state, and the tasks that bring them together.
 final class Node: ServiceLifecycle.Service {

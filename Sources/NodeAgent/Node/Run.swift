@@ -4,6 +4,7 @@ import Logging
 import MeshModel
 import Redirect
 import ServiceLifecycle
+import Telemetry
 import UnixSignals
 
 /// Why a node agent does not start.
@@ -45,7 +46,7 @@ func runNode(_ settings: RunSettings) async throws {
   _ = try CurrentProcess.raiseDescriptorLimit()
   let writer = try LogWriter()
   LoggingSystem.bootstrap { label in
-    NodeLogHandler(scope: label, writer: writer, format: settings.logFormat)
+    LineLogHandler(scope: label, writer: writer, format: settings.logFormat)
   }
   do {
     try await serve(settings, writer)

@@ -1,5 +1,6 @@
 import ControlAPI
 import MeshModel
+import Telemetry
 import XDS
 
 /// All that `run` was told, by its command line and by its environment.

@@ -1,6 +1,7 @@
 import AgentProtocol
 import Linux
 import MeshModel
+import Telemetry
 
 /// The owner of what happened: the last refusals, the connection log, the label sets of metrics.
 actor RecordKeeper {

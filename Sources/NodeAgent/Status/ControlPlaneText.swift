@@ -1,3 +1,5 @@
+import Telemetry
+
 extension StatusReport {
   func controlPlaneText(colours: Bool) -> String {
     guard let plane = controlPlane else {

@@ -1,4 +1,5 @@
 import MeshModel
+import Telemetry
 
 /// What keeps a node from being healthy, each in one sentence; empty when it is.
 ///

@@ -1,6 +1,7 @@
 import AgentProtocol
 import MeshCompiler
 import MeshModel
+import Telemetry
 
 extension DiagnosticStatus {
   init(_ diagnostic: Diagnostic) {

@@ -1,3 +1,5 @@
+import Telemetry
+
 extension StatusReport {
   var podTable: Table {
     var table = Table(columns: [

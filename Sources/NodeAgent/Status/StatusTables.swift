@@ -1,3 +1,5 @@
+import Telemetry
+
 /// The parts of a status report that can be asked for alone.
 enum StatusSection: String, CaseIterable, Sendable {
   case node, redirect, ztunnel, model
@@ -155,8 +157,8 @@ struct Pairs {
     let width = pairs.map(\.0.count).max() ?? 0
     return pairs.map { name, cell in
       let text = cell.text.isEmpty ? "-" : cell.text
-      let shown = colours ? cell.tone.escape.map { $0 + text + "\u{1B}[0m" } ?? text : text
-      return name + String(repeating: " ", count: width - name.count + 2) + shown + "\n"
+      return name + String(repeating: " ", count: width - name.count + 2)
+        + cell.tone.paint(text, colours: colours) + "\n"
     }.joined()
   }
 }

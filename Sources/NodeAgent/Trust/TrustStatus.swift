@@ -1,4 +1,5 @@
 import MeshModel
+import Telemetry
 
 /// Whom this node trusts beside its own authority's roots, and whom it does not any more.
 struct TrustStatus: Codable, Equatable, Sendable {

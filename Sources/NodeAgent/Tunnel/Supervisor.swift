@@ -1,6 +1,7 @@
 import Linux
 import Logging
 import MeshModel
+import Telemetry
 
 /// The owner of the ztunnel process: its cgroup, its starts and its ends.
 actor Supervisor {
