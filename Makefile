@@ -7,10 +7,10 @@ SWIFT_CODE  := Package.swift Sources Tests
 ZTUNNEL     := .build-static/release/ztunnel
 NODE_AGENT  := .build/debug/node-agent
 
-.PHONY: help check deps lint format bpf build test interop demo bench fuzz race memory clean
+.PHONY: help check deps lint format proto bpf build test interop demo bench bench-dns bench-control fuzz race memory clean
 
 help:    ## this list
-	@sed -n 's/^\([a-z]*\): *[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\): *[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 check: lint bpf build test ## all that CI asks, in the order it fails fastest
 deps:    ## install the Debian packages the build, the tests and the demo need
 	@scripts/deps.sh
@@ -18,6 +18,8 @@ lint:    ## format and house words
 	swift format lint --strict --parallel --recursive $(SWIFT_CODE)
 format:  ## rewrite Swift sources in the house format
 	swift format format --in-place --parallel --recursive $(SWIFT_CODE)
+proto:   ## write Swift from proto/ (needs Debian's protobuf-compiler)
+	@scripts/proto.sh
 bpf: deps ## compile bpf/*.bpf.c into Sources/CBPF/generated
 	@scripts/bpf.sh
 build: bpf ## node-agent and the tests (debug), ztunnel (static, release)
@@ -32,6 +34,11 @@ demo: build ## two nodes, six pods, one namespace enrolled live; KEEP=1 leaves i
 bench: build ## ztunnel beside its peers in one run; PEERS=... REPS=...
 	swift build $(SWIFT_FLAGS) -c release --scratch-path .build-release --product node-agent
 	@NODE_AGENT=$(abspath .build-release/release/node-agent) ZTUNNEL=$(abspath $(ZTUNNEL)) bench/run.sh
+bench-dns: build ## DNS of one pod at 10 000 queries a second
+	@NODE_AGENT=$(abspath $(NODE_AGENT)) ZTUNNEL=$(abspath $(ZTUNNEL)) bench/dns/run.sh
+bench-control: bpf ## the control plane: push latency and memory as the mesh grows
+	swift build $(SWIFT_FLAGS) -c release --scratch-path .build-release --product control-plane
+	@CONTROL_PLANE=$(abspath .build-release/release/control-plane) bench/control-plane/run.sh
 fuzz:    ## every parser under libFuzzer; SECONDS_EACH=60
 	@Fuzz/run.sh all $(or $(SECONDS_EACH),60)
 race: bpf ## ztunnel and its tests under ThreadSanitizer

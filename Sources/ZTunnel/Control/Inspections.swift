@@ -13,7 +13,8 @@ struct PendingInspection {
 extension Control {
   func inspect(_ request: UInt64, _ section: InspectionSection) {
     if section == .certificates {
-      send(.inspection(request: request, .certificates(identities.records(at: WallClock.now(), under: trust))))
+      let records = identities.records(at: WallClock.now(), under: trust)
+      send(.inspection(request: request, .certificates(records)))
       return
     }
     inspections[request] = PendingInspection(
