@@ -126,6 +126,8 @@ static int transform(struct cipher *cipher, unsigned char *out, const unsigned c
       &cipher->key, &state, out, in, count, cipher->nonce, cipher->aad, cipher->aad_count, tag,
       TAG_BYTES);
   if (CRYPTO_memcmp(tag, cipher->tag, TAG_BYTES) == 0) return 1;
+  /* Nor may the end of the message look like success. */
+  cipher->step = NO_NONCE;
   OPENSSL_cleanse(out, count);
   return 0;
 }

@@ -43,9 +43,12 @@ private func watching(
     try scratch.write("0.yaml", account("first"))
     try await watching(scratch.path) { snapshots in
       #expect(try await snapshots.take().names == ["first"])
+      // Rests on the thread: a task may wait its turn for longer than a change may pause.
+      let poller = try Poller()
+      var events: [PollEvent] = []
       for number in 0..<10 {
         try scratch.write("\(number).yaml", account("n\(number)"))
-        try await Task.sleep(for: .milliseconds(10))
+        try poller.wait(timeout: .milliseconds(10), into: &events)
       }
       let snapshot = try await snapshots.take()
       #expect(snapshot.names == (0..<10).map { "n\($0)" })

@@ -16,13 +16,15 @@ extension `A node` {
     @Test(arguments: [
       ("POD:8080", 200), ("127.0.0.1:8080", 400), ("0.0.0.0:8080", 400), ("10.91.1.10:8080", 400),
       ("10.91.2.11:8080", 400), ("192.0.2.1:80", 400), ("[fd91:2::10]:8080", 400),
-      ("server:8080", 400), ("", 400), (":8080", 400), ("POD", 400), ("POD:", 400), ("POD:0", 400),
+      ("server:8080", 503), ("", 400), (":8080", 400), ("POD", 400), ("POD:", 400), ("POD:0", 400),
       ("POD:65536", 400), ("POD:8080:1", 400), ("[::1", 400), ("user@POD:8080", 400),
       ("POD:+80", 400), ("POD:-1", 400), ("POD:08080", 400), ("10.091.2.10:8080", 400),
-      ("POD:8080/", 400), ("POD :8080", 400), ("0x0a5b020a:8080", 400), ("POD:8080,POD:8080", 400),
+      ("POD:8080/", 400), ("POD :8080", 400), ("0x0a5b020a:8080", 503), ("POD:8080,POD:8080", 400),
       ("[fe80::1%eth0]:8080", 400), (String(repeating: "a", count: 5_000) + ":1", 400),
     ])
-    func `for another place with 400, and goes on`(authority: String, status: Int) async throws {
+    func `for another place with 400, for an unknown name with 503, and goes on`(
+      authority: String, status: Int
+    ) async throws {
       let mesh = try Mesh.shared
       let server = try await #require(mesh.pods["server"])
       let target = authority.replacingOccurrences(of: "POD", with: server.ip4)

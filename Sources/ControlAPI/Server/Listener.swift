@@ -27,12 +27,16 @@ struct Listener: HTTP2ServerTransport.ListenerFactory {
       .bind(host: host, port: port) { channel in
         channel.eventLoop.makeCompletedFuture {
           guard peers.open() else { throw NoRoom() }
-          let address = channel.remoteAddress.flatMap(peerName)
-          channel.closeFuture.whenComplete { _ in peers.close(address) }
+          let connection = connectionName(channel)
+          channel.closeFuture.whenComplete { _ in peers.close(connection) }
           let tls = NIOSSLServerHandler(context: credentials.context)
           try channel.pipeline.syncOperations.addHandlers([tls, PeerHandler(peers)])
         }.flatMap {
           connectionConfigurator.configure(channel: channel, tls: .configured(requireALPN: false))
+        }.flatMapError { error in
+          // NIO leaves a connection that was not taken to whoever refused it.
+          channel.close(promise: nil)
+          return channel.eventLoop.makeFailedFuture(error)
         }
       }
   }

@@ -29,7 +29,8 @@ public struct Peer: Hashable, Sendable {
 
 /// The connections of a server, and the certificates their clients showed.
 ///
-/// Keyed by the peer's address as gRPC writes it, for a call tells no more of its connection.
+/// Keyed by both ends of a connection as gRPC writes them: a peer's address alone may belong to
+/// several connections, to different addresses of ours.
 final class PeerTable: Sendable {
   private struct State {
     var connections = 0
@@ -49,21 +50,21 @@ final class PeerTable: Sendable {
     }
   }
 
-  func verified(_ uris: [String], at address: String) {
-    state.withLock { $0.certificateURIs[address] = uris }
+  func verified(_ uris: [String], on connection: String) {
+    state.withLock { $0.certificateURIs[connection] = uris }
   }
 
-  func close(_ address: String?) {
+  func close(_ connection: String?) {
     state.withLock { state in
       state.connections -= 1
-      if let address { state.certificateURIs[address] = nil }
+      if let connection { state.certificateURIs[connection] = nil }
     }
   }
 
-  /// Who made a call with this metadata over the connection from `address`.
-  func peer(at address: String, _ metadata: Metadata) -> Peer {
+  /// Who made a call with this metadata over the connection of `address` with our end `local`.
+  func peer(at address: String, to local: String, _ metadata: Metadata) -> Peer {
     func first(_ name: String) -> String? { metadata[stringValues: name].first { _ in true } }
-    let uris = state.withLock { $0.certificateURIs[address] }
+    let uris = state.withLock { $0.certificateURIs[connectionName(address, local)] }
     return Peer(
       address: address, certificateURIs: uris ?? [],
       bearerToken: first("authorization").flatMap(Self.token(in:)),
@@ -119,9 +120,9 @@ final class PeerHandler: ChannelInboundHandler {
   private func note(_ context: ChannelHandlerContext) {
     do {
       guard let certificate = try context.pipeline.syncOperations.nioSSL_peerCertificate(),
-        let address = context.remoteAddress.flatMap(peerName)
+        let connection = connectionName(context.channel)
       else { return }
-      table.verified(try uris(in: certificate.toDERBytes()), at: address)
+      table.verified(try uris(in: certificate.toDERBytes()), on: connection)
     } catch {
       // A certificate that cannot be read names nobody: the peer is as one without.
     }
@@ -135,6 +136,16 @@ final class PeerHandler: ChannelInboundHandler {
     } ?? []
   }
 }
+
+/// What stands for a connection while it lives; nil for one without addresses.
+func connectionName(_ channel: any Channel) -> String? {
+  guard let remote = channel.remoteAddress.flatMap(peerName),
+    let local = channel.localAddress.flatMap(peerName)
+  else { return nil }
+  return connectionName(remote, local)
+}
+
+private func connectionName(_ remote: String, _ local: String) -> String { "\(remote) \(local)" }
 
 /// An address as gRPC writes it in a call's context.
 func peerName(_ address: SocketAddress) -> String? {

@@ -17,7 +17,7 @@ struct DiscoveryService: RegistrableRPCService {
       deserializer: ProtobufDeserializer<DiscoveryExchange.Request>(),
       serializer: ProtobufSerializer<DiscoveryExchange.Response>()
     ) { request, context in
-      let peer = peers.peer(at: context.remotePeer, request.metadata)
+      let peer = peers.peer(at: context.remotePeer, to: context.localPeer, request.metadata)
       let session: any DiscoverySession
       do throws(CallStatus) {
         session = try await endpoint.session(for: peer)
@@ -89,7 +89,7 @@ struct CertificateService: RegistrableRPCService {
       deserializer: ProtobufDeserializer<Istio_V1_Auth_IstioCertificateRequest>(),
       serializer: ProtobufSerializer<Istio_V1_Auth_IstioCertificateResponse>()
     ) { request, context in
-      let peer = peers.peer(at: context.remotePeer, request.metadata)
+      let peer = peers.peer(at: context.remotePeer, to: context.localPeer, request.metadata)
       do {
         let session = try await endpoint.session(for: peer)
         let message = try await ServerRequest(stream: request).message

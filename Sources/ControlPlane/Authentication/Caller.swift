@@ -1,5 +1,6 @@
 import ControlAPI
 import MeshModel
+import Telemetry
 
 /// Who calls, once it is proven.
 struct Caller: Hashable, Sendable {
@@ -79,9 +80,8 @@ extension AuthenticationFailure: CustomStringConvertible {
     case .wrongIssuer(let issuer): "the token is from \(issuer), not from --oidc-issuer"
     case .wrongAudience(let audiences):
       "the token is for \(audiences.joined(separator: ", ")), not for --oidc-audience"
-    case .expired(let time): "the token expired at \(Int64(time.secondsSinceEpoch)) (Unix time)"
-    case .notYetValid(let time):
-      "the token is valid from \(Int64(time.secondsSinceEpoch)) (Unix time) on"
+    case .expired(let time): "the token expired at \(time.timestamp)"
+    case .notYetValid(let time): "the token is valid from \(time.timestamp) on"
     case .algorithmNotAllowed(let name): "the token is signed with \(name), which is not allowed"
     case .unknownKey(let identifier): "the issuer has no key \(identifier)"
     case .badSignature: "the token's signature is wrong"

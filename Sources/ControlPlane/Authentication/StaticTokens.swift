@@ -21,8 +21,8 @@ struct TokenTable: Hashable, Sendable {
 
   init(parsing text: String) throws(TokenFileError) {
     var seen: Set<Substring> = []
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
-    {
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    for (index, line) in lines.enumerated() {
       let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" || $0 == "\r" }
       if words.isEmpty { continue }
       guard words.count == 2, isNodeName(words[0]) else { throw .notARow(line: index + 1) }

@@ -18,13 +18,15 @@ struct NodeSession: DiscoverySession {
   let counters: Counters
 
   func serve(_ exchange: DiscoveryExchange) async throws(CallStatus) {
-    guard let current = publisher.current else { throw Publisher.Refusal.notReady.status }
+    // First woken, then shown: what is published in between is not missed.
     let number = publisher.add(exchange)
     register.open(number, StreamStatus(node: node, peer: peer.address, since: WallClock.now()))
     defer {
       publisher.remove(number)
       register.close(number)
     }
+    if publisher.isShutDown { throw Publisher.Refusal.shuttingDown.status }
+    guard let current = publisher.current else { throw Publisher.Refusal.notReady.status }
     var logger = Logger(label: "discovery")
     logger[metadataKey: "node"] = "\(node)"
     logger[metadataKey: "peer"] = "\(peer.address)"

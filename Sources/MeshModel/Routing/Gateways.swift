@@ -83,7 +83,9 @@ extension MeshIndex {
     switch gateway.destination {
     case .service(let key):
       if let service = model.services[key] { return .service(service) }
-      return workload(hostname: key.hostname).map { .workload($0, nil) }
+      // Of the gateway's own namespace: another's workload may claim any name.
+      return tables.hostnameWorkloads[key.hostname]?.lazy.compactMap { model.workloads[$0] }
+        .first { $0.namespace == key.namespace }.map { .workload($0, nil) }
     case .address(let network, let ip):
       if let workload = workload(at: ip, on: network) { return .workload(workload, ip) }
       return service(at: ip, on: network).map { .service($0) }

@@ -87,7 +87,9 @@ extension MeshIndex {
     if case .host = authority, target.proxied == nil, let key = target.service {
       return .refuse(.noVirtualAddress(key))
     }
-    // Over loopback, so that nobody but us reaches a port that believes such a header.
+    // Over loopback, so that nobody but us reaches a port that believes such a header; but only to
+    // the tunnel's own port: a peer must not choose among what listens there.
+    guard workload.applicationTunnel?.port != 0 else { return .accept(target) }
     target.dialled.ip = own.isIPv4 ? .v4(0x7f00_0001) : .v6(high: 0, low: 1)
     return .accept(target)
   }

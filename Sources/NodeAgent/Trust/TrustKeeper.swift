@@ -21,6 +21,8 @@ actor TrustKeeper {
   /// Why ztunnel did not take the last update; nil while it has.
   private(set) var rejection: String?
   private var saved: TrustUpdate?
+  /// The last good one, as far as today's settings still ask for it.
+  private var fallback: TrustUpdate?
 
   /// Reads everything once, so that there is an answer before anybody asks.
   ///
@@ -42,6 +44,7 @@ actor TrustKeeper {
     self.state = state
     current = state.update(number: 1)
     saved = lastGood
+    fallback = lastGood.map { TrustState(settings, lastGood: $0).update(number: 0) }
   }
 
   private static func lastGood(in file: String) -> (TrustUpdate?, problem: String?) {
@@ -63,7 +66,7 @@ actor TrustKeeper {
   ///
   /// What the one before did not take, this one will not take either: it gets the last good one.
   func tunnelConnected() {
-    send(.trust(rejection == nil ? current : saved ?? current))
+    send(.trust(rejection == nil ? current : fallback ?? current))
   }
 
   func tunnelLost() { enforced = 0 }
@@ -150,7 +153,7 @@ actor TrustKeeper {
       } else {
         try File.replace(file, with: AgentMessage.trust(kept).encoded())
       }
-      saved = kept
+      (saved, fallback) = (kept, kept)
     } catch {
       logger.error("trust not kept", metadata: ["reason": "\(error)"])
     }

@@ -86,7 +86,12 @@ struct ResourceTable: Sendable {
       record(name, at: sequence)
     } catch {
       let name = content.name
-      remove(name, at: sequence)
+      // One that is too large to send must not stop to apply.
+      if case .policy(let policy) = content, !policy.isDryRun, !policy.isUnreadable {
+        upsert(.policy(.unreadable(policy.key, scope: policy.scope)), at: sequence)
+      } else {
+        remove(name, at: sequence)
+      }
       omitted[name] = error
     }
   }

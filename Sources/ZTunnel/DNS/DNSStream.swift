@@ -114,7 +114,8 @@ extension DNSStream {
         finishIfDone()
         return
       }
-      expire(after: DNSLimit.streamIdle)
+      // What is not DNS may rest for as long as any connection; the far end has its own limits.
+      if !isOpaque { expire(after: DNSLimit.streamIdle) }
     }
     worker.queue(self)
   }
@@ -123,6 +124,11 @@ extension DNSStream {
     guard client.pending.count < DNSLimit.streamBacklogBytes,
       upstream.pending.count < DNSLimit.streamBacklogBytes
     else { return false }
+    // What a full backlog left behind comes first.
+    if client.wholeBytes(isOpaque: isOpaque) != nil {
+      takeFromClient()
+      return true
+    }
     switch client.read() {
     case .bytes:
       hasSpoken = true
@@ -157,7 +163,10 @@ extension DNSStream {
   /// Message by message, until something shows that it is none.
   private func takeFromClient() {
     if !isOpaque, client.beginsUnlikeQuery { becomeOpaque() }
-    while !isClosed, let count = client.wholeBytes(isOpaque: isOpaque) {
+    while !isClosed, client.pending.count < DNSLimit.streamBacklogBytes,
+      upstream.pending.count < DNSLimit.streamBacklogBytes,
+      let count = client.wholeBytes(isOpaque: isOpaque)
+    {
       if isOpaque || !answer(count) {
         guard openUpstream() else { return }
         client.moveReceived(count, to: &upstream)
@@ -194,11 +203,13 @@ extension DNSStream {
     isOpaque = true
     hasSpoken = true
     guard openUpstream() else { return }
-    expire(after: DNSLimit.streamIdle)
+    deadline = nil
   }
 
   private func finishIfDone() {
-    if client.hasEnded, client.received.isEmpty || !isOpaque {
+    if client.hasEnded, client.wholeBytes(isOpaque: isOpaque) == nil,
+      client.received.isEmpty || !isOpaque
+    {
       if upstream.socket == nil {
         if client.pending.isEmpty { close() }
         return

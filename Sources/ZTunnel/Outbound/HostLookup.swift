@@ -16,6 +16,8 @@ final class HostLookup {
   /// What is still to be asked, in order.
   private var steps: [Step]
   private var asking: HostAsking?
+  /// Answers to other questions, since the last step.
+  private var strays = 0
 
   private struct Step {
     var resolver: SocketAddress
@@ -40,13 +42,16 @@ final class HostLookup {
   func next() {
     asking?.close()
     asking = nil
+    strays = 0
     while done != nil {
       guard !steps.isEmpty else {
         end(with: [])
         return
       }
       let step = steps.removeFirst()
-      if let known = worker.hosts.addresses(of: host, step.type, at: worker.now) {
+      if let known = worker.hosts.addresses(
+        of: host, step.type, for: pod.uid, at: worker.now)
+      {
         steps.removeAll { $0.type == step.type }
         if !known.isEmpty { end(with: known) }
         continue
@@ -65,18 +70,21 @@ final class HostLookup {
   fileprivate func take(_ reply: HostQuestion.Reply, _ type: RecordType) {
     switch reply {
     case .addresses(let found, let seconds):
-      worker.hosts.keep(found, of: host, type, for: seconds, at: worker.now)
+      worker.hosts.keep(found, of: host, type, for: pod.uid, seconds: seconds, at: worker.now)
       end(with: found)
     case .none:
-      worker.hosts.keep([], of: host, type, for: ZTunnelLimit.absentHostSeconds, at: worker.now)
+      worker.hosts.keep(
+        [], of: host, type, for: pod.uid, seconds: ZTunnelLimit.absentHostSeconds, at: worker.now)
       next()
     case .failed: next()
-    case .unrelated: return
+    case .unrelated:
+      strays += 1
+      if strays >= DNSLimit.strayAnswers { next() }
     }
   }
 
   private func ask(_ step: Step) -> Bool {
-    let id = UInt16(truncatingIfNeeded: worker.randomNumber())
+    let id = UInt16(truncatingIfNeeded: Random.uint64())
     guard let question = HostQuestion(host: host, type: step.type, id: id) else { return false }
     let asking = HostAsking(question, for: self)
     do throws(LinuxError) {
@@ -151,8 +159,11 @@ private final class HostAsking: Handler {
 }
 
 /// What one worker knows of host names, and whom it asks.
+///
+/// By pod: who may touch a pod's network may touch what it is answered, and nobody else's.
 struct HostNames {
   private struct Key: Hashable {
+    var podUID: String
     var host: String
     var type: RecordType
   }
@@ -167,19 +178,22 @@ struct HostNames {
   private var serversUntil: Instant?
 
   /// Empty: the name has none; nil: nobody asked lately.
-  func addresses(of host: String, _ type: RecordType, at now: Instant) -> [IPAddress]? {
-    guard let entry = known[Key(host: host, type: type)], now < entry.until else { return nil }
+  func addresses(
+    of host: String, _ type: RecordType, for podUID: String, at now: Instant
+  ) -> [IPAddress]? {
+    let key = Key(podUID: podUID, host: host, type: type)
+    guard let entry = known[key], now < entry.until else { return nil }
     return entry.addresses
   }
 
   mutating func keep(
-    _ addresses: [IPAddress], of host: String, _ type: RecordType, for seconds: UInt32,
-    at now: Instant
+    _ addresses: [IPAddress], of host: String, _ type: RecordType, for podUID: String,
+    seconds: UInt32, at now: Instant
   ) {
     if known.count >= ZTunnelLimit.knownHosts { known = known.filter { now < $0.value.until } }
     if known.count >= ZTunnelLimit.knownHosts { known = [:] }
     let lifetime = min(seconds, ZTunnelLimit.knownHostSeconds)
-    known[Key(host: host, type: type)] = Known(
+    known[Key(podUID: podUID, host: host, type: type)] = Known(
       addresses: addresses, until: now + .seconds(Int64(lifetime)))
   }
 
