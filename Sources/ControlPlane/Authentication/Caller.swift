@@ -90,7 +90,7 @@ extension AuthenticationFailure: CustomStringConvertible {
       "\(subject) is a node agent's account, but its token names no node, nor a pod whose node is "
         + "known"
     case .unusableCertificate(let uris):
-      "the certificate names neither a node nor a workload of this trust domain: "
+      "the certificate names no node of this trust domain: "
         + uris.joined(separator: ", ")
     }
   }

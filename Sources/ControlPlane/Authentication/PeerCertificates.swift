@@ -1,7 +1,9 @@
 import ControlAPI
 import MeshModel
 
-/// A verified client certificate names a node (`spiffe://<trust domain>/node/<name>`) or a workload.
+/// A verified client certificate names a node (`spiffe://<trust domain>/node/<name>`).
+///
+/// A workload's is no proof: with a stolen one anybody could renew it for ever, revoked or not.
 struct PeerCertificates: Authenticator {
   let trustDomain: String
 
@@ -20,13 +22,8 @@ struct PeerCertificates: Authenticator {
       let name = String(uri.dropFirst(prefix.count))
       return isNodeName(name) ? .node(name) : nil
     }
-    do throws(SPIFFEID.ParseError) {
-      let identity = try SPIFFEID(parsing: uri)
-      return identity.trustDomain == trustDomain ? .workload(identity) : nil
-    } catch {
-      // Another URI of the certificate may be one of ours.
-      return nil
-    }
+    // Another URI of the certificate may be one of ours.
+    return nil
   }
 }
 
