@@ -122,7 +122,8 @@ extension `Beside other programs` {
       let said = try await load("-n 20000 -c 1 -m 1000 -H ':method: CONNECT'")
       #expect(said.contains("20000 errored"), "\(said)")
       let done = try #require(said.firstMatch(of: /([0-9]+) done/)?.output.1)
-      #expect(try #require(Int(done)) < 1_000, "the connection was given up early: \(said)")
+      // As many as may be open before our cap is acknowledged, and a few.
+      #expect(try #require(Int(done)) < 2_000, "the connection was given up early: \(said)")
       try await unharmed.expect("malformed requests", in: mesh)
     }
   }
