@@ -76,11 +76,11 @@ struct ResourceTable: Sendable {
     do throws(Rejection) {
       let entry = try Entry(content)
       let name = entry.envelope.name
+      omitted[name] = nil
       if let old = entries[name] {
         guard old.envelope.resource != entry.envelope.resource else { return }
         unlink(old)
       }
-      omitted[name] = nil
       entries[name] = entry
       link(entry)
       record(name, at: sequence)

@@ -59,8 +59,9 @@ struct ResourceSetTests {
       table.entries["\(ServiceKey.web)"]?.envelope.aliases == ["/10.96.0.1", "far/10.97.0.0/16"])
   }
 
-  @Test func `a resource that is too large is named, and its old version does not stay`() {
-    var policy = AuthorizationPolicy.denyAll("p")
+  @Test func `a policy that is too large is named, and what stands for it denies`() throws {
+    var policy = AuthorizationPolicy(
+      key: PolicyKey(namespace: "shop", name: "p"), scope: .namespace, action: .allow)
     var set = ResourceSet(.holding([], [], [policy]))
     var match = AuthorizationPolicy.Match()
     match.namespaces = [.exact(String(repeating: "n", count: Limit.resourceBytes))]
@@ -68,8 +69,10 @@ struct ResourceSetTests {
     var change = ModelChange(isFull: false, generation: 2)
     change.policies = [policy]
     set = set.updated(with: change)
-    #expect(set.count(.authorization) == 0)
     #expect(set.omitted.map(\.name) == ["shop/p"])
+    let sent = try #require(set.table(.authorization).entries["shop/p"]).envelope.resource.value
+    let standIn = try AuthorizationPolicy(Istio_Security_Authorization(serializedBytes: sent))
+    #expect(standIn.action == .deny && standIn.rules == [.init()])
     change.policies = [.denyAll("p")]
     #expect(set.updated(with: change).omitted.isEmpty)
   }
