@@ -1,5 +1,6 @@
 import IstioAPI
 import MeshModel
+import SwiftProtobuf
 import Testing
 
 @testable import XDS
