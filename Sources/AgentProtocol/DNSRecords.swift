@@ -29,4 +29,13 @@ public struct DNSSample: Hashable, Sendable {
     self.isStream = isStream
     durations = Array(repeating: 0, count: DNSSample.durationBuckets.count + 1)
   }
+
+  /// Adds what another worker, or an earlier report, counted of the same queries.
+  public mutating func add(_ other: DNSSample) {
+    requests &+= other.requests
+    upstreamRequests &+= other.upstreamRequests
+    upstreamFailures &+= other.upstreamFailures
+    totalDuration &+= other.totalDuration
+    for (index, count) in zip(durations.indices, other.durations) { durations[index] &+= count }
+  }
 }

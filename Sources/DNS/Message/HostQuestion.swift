@@ -23,10 +23,11 @@ public struct HostQuestion: Hashable, Sendable {
     guard type == .ipv4 || type == .ipv6, let name = WireName.encode(host) else { return nil }
     var message: [UInt8] = []
     for number in [id, Header.Flag.recursionDesired, 1, 0, 0, 0] {
-      message += [UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number)]
+      message.append(bigEndian: number)
     }
     message += name
-    message += [0, UInt8(truncatingIfNeeded: type.rawValue), 0, UInt8(Query.internet)]
+    message.append(bigEndian: type.rawValue)
+    message.append(bigEndian: Query.internet)
     guard let query = UpstreamQuery(message.span, id: id) else { return nil }
     self.message = message
     self.type = type

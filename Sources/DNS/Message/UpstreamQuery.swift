@@ -25,9 +25,8 @@ public struct UpstreamQuery: Hashable, Sendable {
         question = try cursor.plainName()
         type = RecordType(rawValue: try cursor.number())
         let `class` = try cursor.number()
-        for number in [type.rawValue, `class`] {
-          question += [UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number)]
-        }
+        question.append(bigEndian: type.rawValue)
+        question.append(bigEndian: `class`)
       } catch {
         // A resolver cannot read it either: its complaint has no question to compare.
         question = []
@@ -62,7 +61,7 @@ public struct UpstreamQuery: Hashable, Sendable {
     let asked = flags & (0x7800 | Header.Flag.recursionDesired | Header.Flag.checkingDisabled)
     let flags = asked | Header.Flag.isAnswer | UInt16(failure.rawValue)
     for number in [clientID, flags, question.isEmpty ? 0 : 1, 0, 0, 0] {
-      message += [UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number)]
+      message.append(bigEndian: number)
     }
     message += question
   }

@@ -23,15 +23,21 @@ extension Model {
 
   /// The model after a change; a full change forgets everything first.
   public func applying(_ change: ModelChange) -> Model {
-    var next = change.isFull ? Model() : self
-    next.generation = change.generation
-    for uid in change.removedWorkloads { next.workloads[uid] = nil }
-    for key in change.removedServices { next.services[key] = nil }
-    for key in change.removedPolicies { next.policies[key] = nil }
-    for workload in change.workloads { next.workloads[workload.uid] = workload }
-    for service in change.services { next.services[service.key] = service }
-    for policy in change.policies { next.policies[policy.key] = policy }
+    var next = self
+    next.apply(change)
     return next
+  }
+
+  /// The same in place: the tables grow where they are.
+  public mutating func apply(_ change: ModelChange) {
+    if change.isFull { self = Model() }
+    generation = change.generation
+    for uid in change.removedWorkloads { workloads[uid] = nil }
+    for key in change.removedServices { services[key] = nil }
+    for key in change.removedPolicies { policies[key] = nil }
+    for workload in change.workloads { workloads[workload.uid] = workload }
+    for service in change.services { services[service.key] = service }
+    for policy in change.policies { policies[policy.key] = policy }
   }
 }
 

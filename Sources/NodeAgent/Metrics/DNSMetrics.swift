@@ -27,11 +27,7 @@ struct DNSMetrics {
         sums[key] = sample
         continue
       }
-      sum.requests &+= sample.requests
-      sum.upstreamRequests &+= sample.upstreamRequests
-      sum.upstreamFailures &+= sample.upstreamFailures
-      sum.totalDuration &+= sample.totalDuration
-      for index in sum.durations.indices { sum.durations[index] &+= sample.durations[index] }
+      sum.add(sample)
       sums[key] = sum
     }
   }

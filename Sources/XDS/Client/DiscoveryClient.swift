@@ -165,16 +165,3 @@ extension DiscoveryClient {
     model.apply(change)
   }
 }
-
-extension Model {
-  /// The same as `applying`, in place.
-  mutating func apply(_ change: ModelChange) {
-    generation = change.generation
-    for uid in change.removedWorkloads { workloads[uid] = nil }
-    for key in change.removedServices { services[key] = nil }
-    for key in change.removedPolicies { policies[key] = nil }
-    for workload in change.workloads { workloads[workload.uid] = workload }
-    for service in change.services { services[service.key] = service }
-    for policy in change.policies { policies[policy.key] = policy }
-  }
-}

@@ -74,11 +74,7 @@ extension DNSSample {
         if sums.count < limit { sums[DNSKey(sample)] = sample }
         continue
       }
-      sum.requests &+= sample.requests
-      sum.upstreamRequests &+= sample.upstreamRequests
-      sum.upstreamFailures &+= sample.upstreamFailures
-      sum.totalDuration &+= sample.totalDuration
-      for index in sum.durations.indices { sum.durations[index] &+= sample.durations[index] }
+      sum.add(sample)
       sums[DNSKey(sample)] = sum
     }
     return Array(sums.values)
