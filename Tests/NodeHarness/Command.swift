@@ -125,7 +125,7 @@ package struct TimedOut: Error, CustomStringConvertible {
 
 /// Asks again every 20 ms until `condition` holds.
 package func eventually(
-  _ what: String, within limit: Duration = .seconds(10),
+  _ what: String, within limit: Duration = .seconds(30),
   _ condition: () async throws -> Bool
 ) async throws {
   let deadline = ContinuousClock.now + limit
