@@ -2,7 +2,7 @@ public import MeshModel
 
 /// The version both sides name in their first message; a side refuses another major version.
 public enum ProtocolVersion {
-  public static let current: UInt16 = 1
+  public static let current: UInt16 = 2
 }
 
 /// What the node agent tells ztunnel.
@@ -57,7 +57,8 @@ public enum TunnelMessage: Hashable, Sendable {
   case trustRejected(number: UInt64, reason: String)
   /// A canary connection from inside the pod arrived on the outbound listener.
   case canaryArrived(uid: String, nonce: UInt64)
-  case connectionClosed(ConnectionRecord)
+  /// Connections that ended, many at a time: a frame each would cost more than what it says.
+  case connectionsClosed([ConnectionRecord])
   case refused(Refusal)
   case inspection(request: UInt64, Inspection)
   case drained(cut: UInt32)

@@ -16,6 +16,8 @@ public enum Limit {
   public static let revocationListBytes = 8 * 1_024 * 1_024
   /// Most elements of one list.
   public static let listElements = 1_000_000
+  /// Records of ended connections in one message; with texts of the greatest length they fit a frame.
+  public static let closedRecords = 32
   /// Most records one inspection answers with, so that it always fits a frame.
   public static let inspectionRecords = 10_000
 }

@@ -46,6 +46,15 @@ struct Reader: ~Copyable, ~Escapable {
     return value
   }
 
+  /// Every byte of a number, the most significant first.
+  mutating func fixed<Value: FixedWidthInteger & UnsignedInteger>(
+    as: Value.Type = Value.self
+  ) throws(DecodingError) -> Value {
+    var value: Value = 0
+    for _ in 0..<(Value.bitWidth / 8) { value = value << 8 | Value(try byte()) }
+    return value
+  }
+
   mutating func signed() throws(DecodingError) -> Int64 {
     let zigzag = try integer()
     return Int64(bitPattern: zigzag >> 1) ^ -Int64(bitPattern: zigzag & 1)
@@ -62,9 +71,14 @@ struct Reader: ~Copyable, ~Escapable {
 
   mutating func text() throws(DecodingError) -> String {
     let start = offset
-    let utf8 = try blob(limit: Limit.textBytes)
-    guard let text = String(validating: utf8, as: UTF8.self) else { throw .notText(offset: start) }
-    return text
+    let count = try count(limit: Limit.textBytes)
+    guard count <= remaining else { throw .truncated(offset: offset) }
+    defer { offset += count }
+    do {
+      return String(copying: try UTF8Span(validating: bytes.extracting(offset..<(offset + count))))
+    } catch {
+      throw .notText(offset: start)
+    }
   }
 
   mutating func blob(limit: Int = Limit.blobBytes) throws(DecodingError) -> [UInt8] {

@@ -31,6 +31,13 @@ struct Writer {
     bytes.append(UInt8(truncatingIfNeeded: rest))
   }
 
+  /// Every byte of the number, the most significant first.
+  mutating func fixed<Value: FixedWidthInteger & UnsignedInteger>(_ value: Value) {
+    for shift in stride(from: Value.bitWidth - 8, through: 0, by: -8) {
+      bytes.append(UInt8(truncatingIfNeeded: value >> Value(shift)))
+    }
+  }
+
   /// Zigzag: small magnitudes stay short whatever their sign.
   mutating func signed(_ value: Int64) {
     integer(UInt64(bitPattern: value << 1 ^ value >> 63))

@@ -2,16 +2,24 @@ import MeshModel
 
 extension IPAddress: Coded {
   func write(to writer: inout Writer) {
-    let bytes = bytes
-    writer.byte(UInt8(bytes.count))
-    for byte in bytes { writer.byte(byte) }
+    switch self {
+    case .v4(let bits):
+      writer.byte(4)
+      writer.fixed(bits)
+    case .v6(let high, let low):
+      writer.byte(16)
+      writer.fixed(high)
+      writer.fixed(low)
+    }
   }
 
   init(from reader: inout Reader) throws(DecodingError) {
     let start = reader.offset
-    let bytes = try reader.blob(limit: 16)
-    guard let address = IPAddress(bytes: bytes) else { throw .invalid(.address, offset: start) }
-    self = address
+    switch try reader.byte() {
+    case 4: self = .v4(try reader.fixed())
+    case 16: self = .v6Normalised(high: try reader.fixed(), low: try reader.fixed())
+    default: throw .invalid(.address, offset: start)
+    }
   }
 }
 

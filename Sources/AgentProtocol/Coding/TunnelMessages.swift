@@ -34,9 +34,9 @@ extension TunnelMessage: Coded {
       writer.byte(7)
       writer.text(uid)
       writer.integer(nonce)
-    case .connectionClosed(let record):
+    case .connectionsClosed(let records):
       writer.byte(9)
-      record.write(to: &writer)
+      writer.list(records)
     case .refused(let refusal):
       writer.byte(10)
       refusal.write(to: &writer)
@@ -70,7 +70,7 @@ extension TunnelMessage: Coded {
     case 6:
       self = .modelRejected(generation: try reader.integer(), reason: try reader.text())
     case 7: self = .canaryArrived(uid: try reader.text(), nonce: try reader.integer())
-    case 9: self = .connectionClosed(try ConnectionRecord(from: &reader))
+    case 9: self = .connectionsClosed(try reader.list())
     case 10: self = .refused(try Refusal(from: &reader))
     case 11:
       self = .inspection(request: try reader.integer(), try Inspection(from: &reader))

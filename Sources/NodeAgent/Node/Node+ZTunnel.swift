@@ -60,7 +60,7 @@ extension Node {
         metadata: ["generation": "\(generation)", "reason": "\(reason)"])
       await model.rejected(generation, reason: reason)
     case .canaryArrived(let uid, let nonce): await enroller.canaryArrived(uid, nonce: nonce)
-    case .connectionClosed(let record): await records.closed([record], index: await model.index)
+    case .connectionsClosed(let closed): await records.closed(closed, index: await model.index)
     case .refused(let refusal): await records.refused(refusal)
     case .inspection(let request, let inspection): await inspector.answer(request, inspection)
     case .trustApplied(let number): await trust.applied(number)

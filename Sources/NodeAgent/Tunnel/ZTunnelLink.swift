@@ -203,9 +203,9 @@ private struct LinkLoop: ~Copyable {
           emitClosed()
           return
         case .end: drop("ztunnel closed the connection")
-        case .message(.connectionClosed(let record), _):
-          closed.append(record)
-          if closed.count == Limit.recordsPerEvent { emitClosed() }
+        case .message(.connectionsClosed(let records), _):
+          closed += records
+          if closed.count >= Limit.recordsPerEvent { emitClosed() }
         case .message(let message, let descriptors): emit(.received(message, descriptors))
         }
       } catch {

@@ -83,7 +83,7 @@ struct AgentLink: ~Copyable {
   /// A record is dropped, and counted, rather than waited for.
   mutating func sendRecord(_ message: TunnelMessage) throws(AgentLinkError) {
     guard isConnected, writer.queuedBytes < ZTunnelLimit.agentBacklogBytes else {
-      droppedRecords += 1
+      droppedRecords += message.recordCount
       return
     }
     try send(message)
@@ -119,5 +119,13 @@ enum AgentLinkError: Error, CustomStringConvertible {
     case .otherVersion(let version):
       "the node agent speaks version \(version), this is \(ProtocolVersion.current)"
     }
+  }
+}
+
+extension TunnelMessage {
+  /// How much is lost when it is dropped.
+  fileprivate var recordCount: UInt64 {
+    if case .connectionsClosed(let records) = self { return UInt64(records.count) }
+    return 1
   }
 }

@@ -6,6 +6,8 @@ import MeshModel
 struct Reports {
   /// For the agent; dropped, and counted, when the control thread does not keep up.
   private var messages: [TunnelMessage] = []
+  /// The same of ended connections, which go many to a message.
+  private var closed: [ConnectionRecord] = []
   private var messagesDue: Instant?
   /// For the control thread itself, which must not miss them: said again until there is room.
   ///
@@ -19,7 +21,17 @@ struct Reports {
   /// Takes a message that may wait for others, or not.
   mutating func add(_ message: TunnelMessage, isUrgent: Bool, at now: Instant) {
     messages.append(message)
-    let isFull = messages.count >= ZTunnelLimit.messagesPerReport
+    schedule(isUrgent: isUrgent, at: now)
+  }
+
+  /// Takes the record of a connection that has ended.
+  mutating func add(_ record: ConnectionRecord, isUrgent: Bool, at now: Instant) {
+    closed.append(record)
+    schedule(isUrgent: isUrgent, at: now)
+  }
+
+  private mutating func schedule(isUrgent: Bool, at now: Instant) {
+    let isFull = messages.count + closed.count >= ZTunnelLimit.messagesPerReport
     let latest = isUrgent || isFull ? now : now + ZTunnelLimit.messageDelay
     messagesDue = min(messagesDue ?? latest, latest)
     due = min(due ?? latest, latest)
@@ -34,12 +46,23 @@ struct Reports {
   mutating func tell(_ control: Mailbox<WorkerReport>, at now: Instant) {
     guard let due, due <= now else { return }
     if let messagesDue, messagesDue <= now || !unsaid.isEmpty {
-      if !control.post(.messages(messages)) { droppedMessages += UInt64(messages.count) }
-      messages = []
+      let count = messages.count + closed.count
+      if !control.post(.messages(takeMessages())) { droppedMessages += UInt64(count) }
       self.messagesDue = nil
     }
     unsaid.removeFirst(unsaid.prefix { control.post($0) }.count)
     let again = unsaid.isEmpty ? nil : now + ZTunnelLimit.reportRetry
     self.due = [messagesDue, again].compactMap(\.self).min()
+  }
+
+  private mutating func takeMessages() -> [TunnelMessage] {
+    var taken = messages
+    messages = []
+    for start in stride(from: 0, to: closed.count, by: AgentProtocol.Limit.closedRecords) {
+      let end = min(start + AgentProtocol.Limit.closedRecords, closed.count)
+      taken.append(.connectionsClosed(Array(closed[start..<end])))
+    }
+    closed.removeAll(keepingCapacity: true)
+    return taken
   }
 }

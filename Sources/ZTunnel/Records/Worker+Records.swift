@@ -7,7 +7,7 @@ import MeshModel
 extension Worker {
   /// An outbound connection's bytes begin to flow.
   func opened(_ client: AppSocket, _ setup: OutboundSetup, _ hop: Hop?) {
-    let workload = mesh.workload(uid: setup.pod.workloadUID)
+    let workload = setup.pod.workload
     let connection = Connection(
       id: takeIdentifier(), direction: .outbound, transport: hop.transport, podUID: setup.pod.uid,
       source: setup.source, originalDestination: setup.originalDestination,
@@ -20,7 +20,7 @@ extension Worker {
   /// The same connection as the destination pod's side sees it, when both are here.
   func openedLocally(_ upstream: AppSocket, _ setup: OutboundSetup, _ hop: Hop) {
     guard let pod = podsByWorkload[hop.workloadUID],
-      let source = mesh.workload(uid: setup.pod.workloadUID)
+      let source = setup.pod.workload
     else { return }
     let facts = ConnectionFacts(
       source: source.identity, sourceIP: setup.source.ip, destinationIP: hop.address.ip,
@@ -32,7 +32,7 @@ extension Worker {
   func failed(
     _ setup: OutboundSetup, _ hop: Hop?, _ flag: ResponseFlag, _ reason: String
   ) {
-    let workload = mesh.workload(uid: setup.pod.workloadUID)
+    let workload = setup.pod.workload
     var key = outboundLabels(setup, workload, hop)
     key.flag = flag
     let labels = labels.set(for: key)
@@ -46,11 +46,11 @@ extension Worker {
       source: setup.source, originalDestination: setup.originalDestination,
       destination: hop?.address ?? setup.originalDestination, opened: now,
       openedAt: WallClock.now(), labels: labels, facts: nil, dryRunMatches: [])
-    report(.connectionClosed(connection.record(at: now, flag: flag, reason: reason)))
+    reports.add(connection.record(at: now, flag: flag, reason: reason), isUrgent: true, at: now)
   }
 
   func refused(_ setup: OutboundSetup, _ hop: Hop?, id: UInt64, _ cause: Refusal.Cause) {
-    let workload = mesh.workload(uid: setup.pod.workloadUID)
+    let workload = setup.pod.workload
     var key = outboundLabels(setup, workload, hop)
     key.flag = cause.flag
     labels.set(for: key).failed &+= 1
@@ -89,7 +89,7 @@ extension Worker {
     service: ServiceKey? = nil, isForeign: Bool = false
   ) {
     var dryRun: [DryRunMatch] = []
-    if let workload = mesh.workload(uid: pod.workloadUID) {
+    if let workload = pod.workload {
       dryRun = facts.dryRunMatches(for: workload, in: mesh)
     }
     let connection = Connection(
@@ -114,7 +114,7 @@ extension Worker {
       id: takeIdentifier(), direction: .inbound, transport: transport, podUID: pod.uid,
       source: source, originalDestination: target, destination: target, opened: now,
       openedAt: WallClock.now(), labels: labels, facts: facts, dryRunMatches: [])
-    report(.connectionClosed(connection.record(at: now, flag: .connect, reason: reason)))
+    reports.add(connection.record(at: now, flag: .connect, reason: reason), isUrgent: true, at: now)
   }
 
   func refusedInbound(
@@ -129,7 +129,7 @@ extension Worker {
         Refusal(
           id: id, direction: .inbound, at: WallClock.now(), generation: mesh.model.generation,
           sourceIdentity: facts.source,
-          destinationIdentity: mesh.workload(uid: pod.workloadUID)?.identity, source: source,
+          destinationIdentity: pod.workload?.identity, source: source,
           destination: SocketAddress(ip: facts.destinationIP, port: facts.destinationPort),
           cause: cause, endedLiveConnection: endedLiveConnection, podUID: pod.uid)))
   }
@@ -152,7 +152,7 @@ extension Worker {
     _ facts: ConnectionFacts, _ transport: Transport, _ pod: ServedPod,
     _ service: ServiceKey? = nil, isForeign: Bool = false
   ) -> LabelKey {
-    let workload = mesh.workload(uid: pod.workloadUID)
+    let workload = pod.workload
     // The address of a peer on another network is somebody else's here.
     let source =
       isForeign ? nil : mesh.workload(at: facts.sourceIP, on: workload?.network ?? "")
@@ -179,8 +179,7 @@ extension Worker {
     connection.socket = nil
     connections[connection.id] = nil
     connection.labels.closed &+= 1
-    report(
-      .connectionClosed(connection.record(at: now, flag: flag, reason: reason)), isUrgent: false)
+    reports.add(connection.record(at: now, flag: flag, reason: reason), isUrgent: false, at: now)
   }
 }
 

@@ -52,7 +52,7 @@ extension RandomValues {
     case 5: .modelApplied(generation: unsigned())
     case 6: .modelRejected(generation: unsigned(), reason: text())
     case 7: .canaryArrived(uid: text(), nonce: unsigned())
-    case 8: .connectionClosed(connection())
+    case 8: .connectionsClosed(list { $0.connection() })
     case 9: .refused(refusal())
     case 10: .inspection(request: unsigned(), inspection())
     case 11: .trustApplied(number: unsigned())

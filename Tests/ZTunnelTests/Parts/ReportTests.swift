@@ -6,19 +6,25 @@ import Testing
 @testable import ZTunnel
 
 @Suite struct `What a worker reports` {
-  private static let record = TunnelMessage.connectionClosed(
-    ConnectionRecord(
-      id: 1, direction: .outbound, source: SocketAddress(ip: .v4(1), port: 1),
-      opened: WallTime(secondsSinceEpoch: 0)))
+  private static let record = ConnectionRecord(
+    id: 1, direction: .outbound, source: SocketAddress(ip: .v4(1), port: 1),
+    opened: WallTime(secondsSinceEpoch: 0))
   private static let start = Instant(nanoseconds: 1)
 
   private static func texts(_ control: Mailbox<WorkerReport>) -> [String] {
     control.drain().map { report in
       switch report {
-      case .messages(let messages): "\(messages.count) messages"
+      case .messages(let messages): messages.map(text).joined(separator: ", ")
       case .podReleased(let uid): "released \(uid)"
       case .listenerBroken, .inspected, .drained: "another"
       }
+    }
+  }
+
+  private static func text(_ message: TunnelMessage) -> String {
+    switch message {
+    case .connectionsClosed(let records): "\(records.count) records"
+    default: "a message"
     }
   }
 
@@ -30,7 +36,7 @@ import Testing
     #expect(Self.texts(control) == [])
     #expect(reports.due == Self.start + ZTunnelLimit.messageDelay)
     reports.tell(control, at: Self.start + ZTunnelLimit.messageDelay)
-    #expect(Self.texts(control) == ["3 messages"])
+    #expect(Self.texts(control) == ["3 records"])
     #expect(reports.due == nil)
   }
 
@@ -44,7 +50,8 @@ import Testing
     reports.add(Self.record, isUrgent: false, at: Self.start)
     reports.add(.canaryArrived(uid: "a", nonce: 1), isUrgent: true, at: Self.start)
     reports.tell(control, at: Self.start)
-    #expect(Self.texts(control) == ["256 messages", "2 messages"])
+    let most = Array(repeating: "\(AgentProtocol.Limit.closedRecords) records", count: 8)
+    #expect(Self.texts(control) == [most.joined(separator: ", "), "a message, 1 records"])
   }
 
   @Test func `drops records when nobody takes them, but never that a pod is released`() throws {
@@ -73,6 +80,6 @@ import Testing
     reports.add(Self.record, isUrgent: false, at: Self.start)
     reports.add(.podReleased(uid: "a"), at: Self.start)
     reports.tell(control, at: Self.start)
-    #expect(Self.texts(control) == ["1 messages", "released a"])
+    #expect(Self.texts(control) == ["1 records", "released a"])
   }
 }

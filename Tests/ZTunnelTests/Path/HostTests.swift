@@ -104,7 +104,7 @@ struct `A workload with a host name only` {
     defer { withExtendedLifetime(resolver) {} }
     #expect(throws: (any Error).self) { try nodes.dial(.v4(0x0a60_000c)).receive() }
     try nodes.source.wait("a failed record") {
-      guard case .connectionClosed(let record) = $0 else { return false }
+      guard let record = $0.closed else { return false }
       return record.reason.contains("no address for gone.test")
     }
   }

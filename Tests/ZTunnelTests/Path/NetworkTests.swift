@@ -67,7 +67,7 @@ struct `A connection to another network` {
     stream.finishSending()
     #expect(try stream.receive().isEmpty)
     try nodes.source.wait("a clean close") {
-      guard case .connectionClosed(let record) = $0 else { return false }
+      guard let record = $0.closed else { return false }
       return record.reason.isEmpty && record.receivedBytes == 8
     }
     // The inner tunnel served one connection; the outer one stays for the next.

@@ -68,7 +68,7 @@ struct `Trust changes under live tunnels` {
     #expect(reason.contains(serial))
     var flags: [ResponseFlag] = []
     try nodes.destination.wait("the record of the stream") {
-      guard case .connectionClosed(let record) = $0 else { return false }
+      guard let record = $0.closed else { return false }
       flags.append(record.flag)
       return record.flag == .revoked
     }

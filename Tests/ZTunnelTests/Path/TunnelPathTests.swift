@@ -20,7 +20,7 @@ struct `A connection between two nodes` {
     #expect(try stream.receive().isEmpty)
     var closed: ConnectionRecord?
     try nodes.source.wait("a closed record") {
-      guard case .connectionClosed(let record) = $0 else { return false }
+      guard let record = $0.closed else { return false }
       closed = record
       return true
     }
@@ -75,7 +75,7 @@ struct `A connection between two nodes` {
     try stream.send("second")
     stream.finishSending()
     try nodes.source.wait("a clean close") {
-      guard case .connectionClosed(let record) = $0 else { return false }
+      guard let record = $0.closed else { return false }
       return record.reason.isEmpty && record.receivedBytes == 6
     }
   }
@@ -135,7 +135,7 @@ struct `A connection between two nodes` {
     let nodes = try TwoNodes()
     #expect(throws: (any Error).self) { try nodes.dial().receive() }
     try nodes.source.wait("a failed record") {
-      guard case .connectionClosed(let record) = $0 else { return false }
+      guard let record = $0.closed else { return false }
       return record.flag == .connect
     }
   }

@@ -148,7 +148,7 @@ struct `A waypoint` {
       #expect(throws: (any Error).self) { try nodes.dial(TwoNodes.virtual).receive() }
       #expect(MonotonicClock.now().since(start) < .seconds(5))
       try nodes.source.wait("a failed record") {
-        guard case .connectionClosed(let record) = $0 else { return false }
+        guard let record = $0.closed else { return false }
         return record.reason.contains("allows no streams")
       }
     }

@@ -198,7 +198,7 @@ final class TestAgent {
         if case .signingRequest(let request) = message, signs {
           certificates.append(.certificate(try authority.sign(request, as: signsAs)))
         } else {
-          messages.append(message)
+          messages += message.singly
         }
       case .wouldBlock: break reading
       case .endOfFile:
@@ -207,5 +207,19 @@ final class TestAgent {
       }
     }
     return certificates
+  }
+}
+
+extension TunnelMessage {
+  /// The record of the one connection that ended, of a message that `singly` gave.
+  var closed: ConnectionRecord? {
+    if case .connectionsClosed(let records) = self { return records.first }
+    return nil
+  }
+
+  /// A message for each connection that ended, so that a test can wait for one of them.
+  fileprivate var singly: [TunnelMessage] {
+    guard case .connectionsClosed(let records) = self else { return [self] }
+    return records.map { .connectionsClosed([$0]) }
   }
 }
