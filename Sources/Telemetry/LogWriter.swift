@@ -16,8 +16,7 @@ public final class LogWriter: Sendable {
   private let dropped = Atomic<UInt64>(0)
 
   private enum Line: Sendable {
-    /// So many lines, each with its end.
-    case text(String, count: Int)
+    case batch(LogBatch)
     case end
   }
 
@@ -35,15 +34,13 @@ public final class LogWriter: Sendable {
     thread = Mutex(try WorkerThread(name: "log") { LogWriter.run(lines, waiting, poller) })
   }
 
-  public func write(_ line: String) { write(lines: line + "\n", count: 1) }
-
-  /// Takes lines that end with their ends; one wake-up of the thread serves them all.
-  public func write(lines text: String, count: Int) {
+  /// Takes lines; one wake-up of the thread serves them all.
+  public func write(_ batch: LogBatch) {
     let before = waiting.lines.load(ordering: .relaxed)
-    if before + count <= Limit.waitingLines, lines.post(.text(text, count: count)) {
-      waiting.lines.add(count, ordering: .relaxed)
+    if before + batch.lineCount <= Limit.waitingLines, lines.post(.batch(batch)) {
+      waiting.lines.add(batch.lineCount, ordering: .relaxed)
     } else {
-      dropped.add(UInt64(count), ordering: .relaxed)
+      dropped.add(UInt64(batch.lineCount), ordering: .relaxed)
     }
   }
 
@@ -64,17 +61,17 @@ public final class LogWriter: Sendable {
     var events: [PollEvent] = []
     while true {
       var isLast = false
-      var text = ""
+      var bytes: [UInt8] = []
       for line in lines.drain() {
         switch line {
-        case .text(let lines, let count):
-          text += lines
-          waiting.lines.subtract(count, ordering: .relaxed)
+        case .batch(let batch):
+          if bytes.isEmpty { bytes = batch.bytes } else { bytes += batch.bytes }
+          waiting.lines.subtract(batch.lineCount, ordering: .relaxed)
         case .end: isLast = true
         }
       }
       do {
-        try StandardOutput.write(text)
+        try StandardOutput.write(bytes)
         if isLast { return }
         try poller.wait(timeout: nil, into: &events)
       } catch {

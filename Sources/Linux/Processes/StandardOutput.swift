@@ -6,8 +6,9 @@ public enum StandardOutput {
   public static var isTerminal: Bool { isatty(1) == 1 }
 
   /// Writes everything, waiting for a reader that is slow; an error when nobody reads any more.
-  public static func write(_ text: String) throws(LinuxError) {
-    let bytes = Array(text.utf8)
+  public static func write(_ text: String) throws(LinuxError) { try write(Array(text.utf8)) }
+
+  public static func write(_ bytes: [UInt8]) throws(LinuxError) {
     var offset = 0
     while offset < bytes.count {
       offset += try unsafe bytes.span.withUnsafeBufferPointer { buffer throws(LinuxError) in

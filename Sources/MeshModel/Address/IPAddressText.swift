@@ -18,14 +18,25 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
 
   /// IPv6 is written as RFC 5952 asks: lower case, the longest run of zeros as `::`.
   public var description: String {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(Limit.textBytes)
+    appendText(to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Appends the bytes of `description`: logs and tunnels name addresses for every connection.
+  public func appendText(to bytes: inout [UInt8]) {
     switch self {
-    case .v4:
-      return bytes.map(String.init).joined(separator: ".")
+    case .v4(let bits):
+      for shift in stride(from: 24, through: 0, by: -8) {
+        Decimal.append(UInt64(bits >> UInt32(shift) & 0xff), to: &bytes)
+        if shift > 0 { bytes.append(UInt8(ascii: ".")) }
+      }
     case .v6(let high, let low):
       let groups = (0..<8).map {
         UInt16(truncatingIfNeeded: ($0 < 4 ? high : low) >> (48 - 16 * ($0 % 4)))
       }
-      return IPAddress.compressed(groups)
+      bytes.append(contentsOf: IPAddress.compressed(groups).utf8)
     }
   }
 
@@ -35,14 +46,26 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
   }
 
   private static func parseV4(_ text: some Collection<UInt8>) -> UInt32? {
-    let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    guard parts.count == 4 else { return nil }
-    var bits: UInt32 = 0
-    for part in parts {
-      guard let octet = Decimal.parse(part, atMost: 255) else { return nil }
-      bits = bits << 8 | UInt32(octet)
+    var (bits, octet): (UInt32, UInt32) = (0, 0)
+    var (dots, digits) = (0, 0)
+    for byte in text {
+      switch byte {
+      case UInt8(ascii: "."):
+        guard digits > 0, dots < 3 else { return nil }
+        bits = bits << 8 | octet
+        dots += 1
+        (octet, digits) = (0, 0)
+      case UInt8(ascii: "0")...UInt8(ascii: "9"):
+        // No leading zero: some read it as octal.
+        guard digits == 0 || octet > 0 else { return nil }
+        octet = octet * 10 + UInt32(byte - UInt8(ascii: "0"))
+        digits += 1
+        guard octet <= 255 else { return nil }
+      default: return nil
+      }
     }
-    return bits
+    guard dots == 3, digits > 0 else { return nil }
+    return bits << 8 | octet
   }
 
   private static func parseV6(_ text: ArraySlice<UInt8>) -> IPAddress? {

@@ -27,6 +27,17 @@ extension SocketAddress: CustomStringConvertible, LosslessStringConvertible {
   }
 
   public var description: String {
-    ip.isIPv4 ? "\(ip):\(port)" : "[\(ip)]:\(port)"
+    var bytes: [UInt8] = []
+    appendText(to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Appends the bytes of `description`.
+  public func appendText(to bytes: inout [UInt8]) {
+    if !ip.isIPv4 { bytes.append(UInt8(ascii: "[")) }
+    ip.appendText(to: &bytes)
+    if !ip.isIPv4 { bytes.append(UInt8(ascii: "]")) }
+    bytes.append(UInt8(ascii: ":"))
+    Decimal.append(UInt64(port), to: &bytes)
   }
 }

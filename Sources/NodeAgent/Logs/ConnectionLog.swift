@@ -2,50 +2,56 @@ import AgentProtocol
 import MeshModel
 import Telemetry
 
-extension LogLine {
+extension LogBatch {
   /// The access log's line for a connection that ended.
   ///
   /// Bytes are from this side's own view: outbound, sent is what the application sent; inbound,
   /// sent is what it answered. Source: ambient-protocol.md, section 2.6.
-  init(closed record: ConnectionRecord, index: MeshIndex, at now: WallTime) {
+  mutating func append(closed record: ConnectionRecord, index: MeshIndex, timestamp: String) {
     let isFailed = record.flag != .none
-    self.init(
-      level: isFailed ? "error" : "info", time: now, scope: "access",
+    beginLine(
+      level: isFailed ? "error" : "info", timestamp: timestamp, scope: "access",
       message: "connection complete")
+    field("connection", hexadecimal: record.id)
+    appendSource(of: record, index.workload(uid: record.sourceWorkload))
+    appendDestination(of: record, index.workload(uid: record.destinationWorkload))
+    field("direction", record.direction.name)
+    field("transport", record.transport.name)
     let isOutbound = record.direction == .outbound
-    let source = index.workload(uid: record.sourceWorkload)
-    let destination = index.workload(uid: record.destinationWorkload)
-    add("connection", record.id.hexadecimal)
-    add("src.addr", record.source.description)
-    add("src.workload", source?.name)
-    add("src.namespace", source?.namespace ?? record.sourceIdentity?.namespace)
-    add("src.identity", record.sourceIdentity?.description)
-    add("src.cluster", source?.clusterID)
-    if record.transport == .hbone {
-      let tunnel = SocketAddress(ip: record.destination.ip, port: AgentPort.hbone)
-      add("dst.addr", tunnel.description)
-      add("dst.hbone_addr", record.destination.description)
-    } else {
-      add("dst.addr", record.destination.description)
-    }
-    add("dst.service", record.service?.hostname)
-    add("dst.workload", destination?.name)
-    add("dst.namespace", destination?.namespace ?? record.service?.namespace)
-    add("dst.identity", record.destinationIdentity?.description)
-    add("dst.cluster", destination?.clusterID)
-    add("direction", record.direction.name)
-    add("transport", record.transport.name)
-    fields.append(
-      ("bytes_sent", .unsigned(isOutbound ? record.receivedBytes : record.sentBytes)))
-    fields.append(
-      ("bytes_recv", .unsigned(isOutbound ? record.sentBytes : record.receivedBytes)))
-    add("duration", "\(record.duration.milliseconds)ms")
+    field("bytes_sent", isOutbound ? record.receivedBytes : record.sentBytes)
+    field("bytes_recv", isOutbound ? record.sentBytes : record.receivedBytes)
+    field("duration", "\(record.duration.milliseconds)ms")
     if isFailed {
-      add("response_flags", record.flag.rawValue)
-      add("error", record.reason.isEmpty ? record.flag.rawValue : record.reason)
+      field("response_flags", record.flag.rawValue)
+      field("error", record.reason.isEmpty ? record.flag.rawValue : record.reason)
     }
+    endLine()
   }
 
+  private mutating func appendSource(of record: ConnectionRecord, _ workload: Workload?) {
+    field("src.addr", record.source)
+    field("src.workload", ifKnown: workload?.name)
+    field("src.namespace", ifKnown: workload?.namespace ?? record.sourceIdentity?.namespace)
+    field("src.identity", ifKnown: record.sourceIdentity)
+    field("src.cluster", ifKnown: workload?.clusterID)
+  }
+
+  private mutating func appendDestination(of record: ConnectionRecord, _ workload: Workload?) {
+    if record.transport == .hbone {
+      field("dst.addr", SocketAddress(ip: record.destination.ip, port: AgentPort.hbone))
+      field("dst.hbone_addr", record.destination)
+    } else {
+      field("dst.addr", record.destination)
+    }
+    field("dst.service", ifKnown: record.service?.hostname)
+    field("dst.workload", ifKnown: workload?.name)
+    field("dst.namespace", ifKnown: workload?.namespace ?? record.service?.namespace)
+    field("dst.identity", ifKnown: record.destinationIdentity)
+    field("dst.cluster", ifKnown: workload?.clusterID)
+  }
+}
+
+extension LogLine {
   /// The line for a connection that was not allowed.
   init(refused refusal: Refusal, at now: WallTime) {
     self.init(level: "warn", time: now, scope: "access", message: "connection refused")

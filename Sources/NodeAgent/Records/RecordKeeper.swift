@@ -17,13 +17,10 @@ actor RecordKeeper {
 
   /// Writes a line for each connection, all of them at once.
   func closed(_ records: [ConnectionRecord], index: MeshIndex) {
-    let now = WallClock.now()
-    var lines = ""
-    for record in records {
-      LogLine(closed: record, index: index, at: now).append(to: &lines, as: format)
-      lines += "\n"
-    }
-    writer.write(lines: lines, count: records.count)
+    let timestamp = WallClock.now().timestamp
+    var batch = LogBatch(format: format)
+    for record in records { batch.append(closed: record, index: index, timestamp: timestamp) }
+    writer.write(batch)
   }
 
   func refused(_ refusal: Refusal) {
