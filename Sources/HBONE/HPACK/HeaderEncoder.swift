@@ -34,47 +34,55 @@ struct HeaderEncoder: Sendable {
       encodeIndex(StaticTable.count + 1 + fieldAt, into: &output)
       return
     }
-    let known = Self.findStatic(field)
-    if known.isWhole, !field.isNeverIndexed {
+    let isPseudo = field.name.utf8.first == UInt8(ascii: ":")
+    // Of a name that is remembered, only a pseudo-header may be whole in the static table.
+    let known = namedAt == nil || isPseudo ? Self.findStatic(field, isPseudo) : nil
+    if let known, known.isWhole, !field.isNeverIndexed {
       encodeIndex(known.index, into: &output)
       return
     }
     if let namedAt {
       let pattern: UInt8 = field.isNeverIndexed ? 0x10 : 0
-      encodeLiteral(
-        field, nameIndex: StaticTable.count + 1 + namedAt, prefixBits: 4, pattern: pattern,
-        into: &output)
+      CompressedInteger.encode(
+        StaticTable.count + 1 + namedAt, prefixBits: 4, pattern: pattern, into: &output)
+      Self.encodeRaw(field.value, into: &output)
       return
     }
     let entry = TableEntry(name: field.name, value: field.value)
     let isKept = !field.isNeverIndexed && entry.size <= table.maximumSize / 2
-    encodeLiteral(
-      field, nameIndex: known.index, prefixBits: isKept ? 6 : 4,
+    CompressedInteger.encode(
+      known?.index ?? 0, prefixBits: isKept ? 6 : 4,
       pattern: isKept ? 0x40 : field.isNeverIndexed ? 0x10 : 0, into: &output)
+    if known == nil { Self.encodeString(field.name, into: &output) }
+    Self.encodeString(field.value, into: &output)
     if isKept { table.insert(entry) }
   }
 
-  /// Zero when the name is not in the static table.
-  private static func findStatic(_ field: HeaderField) -> (index: Int, isWhole: Bool) {
+  /// Where the field, or at least its name, is in the static table, counted from 1.
+  private static func findStatic(
+    _ field: HeaderField, _ isPseudo: Bool
+  ) -> (index: Int, isWhole: Bool)? {
+    let entries =
+      isPseudo
+      ? StaticTable.entries.prefix(StaticTable.pseudoCount)
+      : StaticTable.entries.dropFirst(StaticTable.pseudoCount)
     var named = 0
-    for (index, entry) in StaticTable.entries.enumerated() where entry.name == field.name {
-      if entry.value == field.value { return (index + 1, true) }
+    for index in entries.indices where entries[index].name == field.name {
+      if entries[index].value == field.value { return (index + 1, true) }
       if named == 0 { named = index + 1 }
     }
-    return (named, false)
+    return named > 0 ? (named, false) : nil
   }
 
   private func encodeIndex(_ index: Int, into output: inout [UInt8]) {
     CompressedInteger.encode(index, prefixBits: 7, pattern: 0x80, into: &output)
   }
 
-  private func encodeLiteral(
-    _ field: HeaderField, nameIndex: Int, prefixBits: Int, pattern: UInt8,
-    into output: inout [UInt8]
-  ) {
-    CompressedInteger.encode(nameIndex, prefixBits: prefixBits, pattern: pattern, into: &output)
-    if nameIndex == 0 { Self.encodeString(field.name, into: &output) }
-    Self.encodeString(field.value, into: &output)
+  /// As it is: what is said once is not worth Huffman's time at both ends.
+  private static func encodeRaw(_ text: String, into output: inout [UInt8]) {
+    let bytes = text.utf8Span.span
+    CompressedInteger.encode(bytes.count, prefixBits: 7, pattern: 0, into: &output)
+    output.append(contentsOf: text.utf8)
   }
 
   /// Huffman when that is shorter.

@@ -3,6 +3,8 @@
 /// Source: RFC 7541, appendix A.
 enum StaticTable {
   static let count = 61
+  /// The first of them, whose names begin with a colon.
+  static let pseudoCount = 14
 
   /// Header number `index + 1`.
   static let entries: [TableEntry] =

@@ -75,7 +75,7 @@ extension Worker {
       return .answer(answer.shuffled(random: randomNumber(), limit: limit))
     }
     if let known { return known }
-    guard let workload = mesh.workload(uid: pod.workloadUID) else { return .forward }
+    guard let workload = pod.workload else { return .forward }
     let resolver = Resolver(clusterDomain: configuration.clusterDomain)
     let fresh = resolver.decide(query, from: workload, in: mesh, random: randomNumber())
     pod.dnsDecisions.keep(fresh, of: question)

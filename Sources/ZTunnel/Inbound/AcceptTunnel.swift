@@ -10,7 +10,7 @@ extension Worker {
     _ socket: consuming Socket, from peer: SocketAddress, to local: SocketAddress,
     in pod: ServedPod
   ) throws(LinuxError) {
-    guard let identity = mesh.workload(uid: pod.workloadUID)?.identity else {
+    guard let identity = pod.workload?.identity else {
       socket.closeWithReset()
       return
     }
@@ -62,7 +62,7 @@ extension Worker {
       tunnel.refuseStream(stream, status: 400)
       return
     }
-    let workload = mesh.workload(uid: tunnel.pod.workloadUID)
+    let workload = tunnel.pod.workload
     let plan =
       workload.map { mesh.inboundPlan(for: $0, at: local.ip, authority: authority) }
       ?? .refuse(.unknownWorkload)

@@ -12,6 +12,8 @@ final class ServedPod {
   var isListening = false
   /// Our tunnel connections from this pod.
   var pools: [TunnelKey: PooledTunnels] = [:]
+  /// What it is in the present model; looked up once a generation, not for every connection.
+  var workload: Workload?
   /// What our CONNECT requests and answers say of the pod, as of the present model.
   var baggage = ""
   var isRemoved = false

@@ -63,11 +63,11 @@ extension Worker {
       case .client(let key):
         if !stillLeads(key) {
           tunnel.fail(.connect, "\(key.address.ip) no longer belongs to \(key.workloadUID)")
-        } else if mesh.workload(uid: tunnel.pod.workloadUID)?.identity != key.source {
+        } else if tunnel.pod.workload?.identity != key.source {
           tunnel.fail(.identity, "the pod is no longer \(key.source)")
         }
       case .server:
-        if mesh.workload(uid: tunnel.pod.workloadUID)?.identity != tunnel.localIdentity {
+        if tunnel.pod.workload?.identity != tunnel.localIdentity {
           tunnel.fail(.identity, "the pod is no longer \(tunnel.localIdentity)")
         }
       }
@@ -119,7 +119,8 @@ extension Worker {
 
   /// Serves the pod as what the model says it is, once it says so.
   private func introduce(_ pod: ServedPod) {
-    guard let workload = mesh.workload(uid: pod.workloadUID) else { return }
+    pod.workload = mesh.workload(uid: pod.workloadUID)
+    guard let workload = pod.workload else { return }
     pod.baggage = ConnectHeaders.baggage(of: workload)
     guard !pod.isListening, drain == nil else { return }
     pod.isListening = true

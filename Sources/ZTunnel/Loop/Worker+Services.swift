@@ -7,7 +7,7 @@ import TLS
 extension Worker {
   /// What policy says of a connection to one of our pods, now.
   func verdict(_ facts: ConnectionFacts, for pod: ServedPod) -> Verdict {
-    facts.verdict(for: mesh.workload(uid: pod.workloadUID), in: mesh)
+    facts.verdict(for: pod.workload, in: mesh)
   }
 
   /// Credentials that a peer would accept today.

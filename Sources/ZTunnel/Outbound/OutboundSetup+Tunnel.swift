@@ -11,7 +11,7 @@ import MeshModel
 extension OutboundSetup {
   /// Finds or dials a tunnel connection to where the hop is dialled.
   func openTunnel(to hop: Hop, proving identities: [SPIFFEID], _ workloadUID: String) {
-    guard let workload = worker.mesh.workload(uid: pod.workloadUID) else {
+    guard let workload = pod.workload else {
       failed(.identity, "the model does not know workload \(pod.workloadUID)")
       return
     }
@@ -35,7 +35,7 @@ extension OutboundSetup {
       baggage: pod.baggage, client: source, serviceHost: service?.hostname,
       traceHigh: worker.randomNumber(), traceLow: worker.randomNumber(),
       span: worker.randomNumber())
-    if key.inner != nil, let network = worker.mesh.workload(uid: pod.workloadUID)?.network {
+    if key.inner != nil, let network = pod.workload?.network {
       headers.append(HeaderField(name: ConnectHeaders.network, value: network))
     }
     guard let stream = tunnel.http2.open(authority: "\(hop.authority)", headers: headers) else {
@@ -79,7 +79,7 @@ extension OutboundSetup {
 
   /// The entry of the other network answered: what flows on this stream now is a tunnel of its own.
   private func enter(_ tunnel: Tunnel, _ stream: StreamID, _ hop: Hop) {
-    guard let workload = worker.mesh.workload(uid: pod.workloadUID) else {
+    guard let workload = pod.workload else {
       step = .waiting(reason: "")
       tunnel.resetStream(stream)
       failed(.identity, "the model does not know workload \(pod.workloadUID)")

@@ -55,7 +55,7 @@ final class OutboundSetup: Setup {
 
   /// Plans the route; waits when this node does not know the pod yet.
   func begin() {
-    guard let workload = worker.mesh.workload(uid: pod.workloadUID) else {
+    guard let workload = pod.workload else {
       wait(for: "the model does not know workload \(pod.workloadUID)")
       return
     }
@@ -169,7 +169,7 @@ final class OutboundSetup: Setup {
   /// What policy may ask of a connection between two pods of this node; nil when one is gone.
   private func localFacts(_ hop: Hop) -> (ServedPod, ConnectionFacts)? {
     guard let destination = worker.podsByWorkload[hop.workloadUID],
-      let sourceWorkload = worker.mesh.workload(uid: pod.workloadUID)
+      let sourceWorkload = pod.workload
     else { return nil }
     let clientIP =
       source.ip.isIPv4 == hop.address.ip.isIPv4

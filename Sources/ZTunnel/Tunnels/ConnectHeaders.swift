@@ -57,12 +57,26 @@ enum ConnectHeaders {
   }
 
   static func forwarded(client: SocketAddress, serviceHost: String?) -> String {
-    let host = serviceHost.map { ";host=\($0)" } ?? ""
-    return "for=\"\(client)\"\(host)"
+    var bytes = Array("for=\"".utf8)
+    bytes.reserveCapacity(64 + (serviceHost?.utf8.count ?? 0))
+    client.appendText(to: &bytes)
+    bytes.append(UInt8(ascii: "\""))
+    if let serviceHost {
+      bytes.append(contentsOf: ";host=".utf8)
+      bytes.append(contentsOf: serviceHost.utf8)
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// A correlation id for logs, new for every connection; never sampled.
   static func traceParent(_ high: UInt64, _ low: UInt64, _ span: UInt64) -> String {
-    "00-\(Hexadecimal.text(of: high))\(Hexadecimal.text(of: low))-\(Hexadecimal.text(of: span))-00"
+    var bytes = Array("00-".utf8)
+    bytes.reserveCapacity(55)
+    Hexadecimal.append(high, to: &bytes)
+    Hexadecimal.append(low, to: &bytes)
+    bytes.append(UInt8(ascii: "-"))
+    Hexadecimal.append(span, to: &bytes)
+    bytes.append(contentsOf: "-00".utf8)
+    return String(decoding: bytes, as: UTF8.self)
   }
 }
