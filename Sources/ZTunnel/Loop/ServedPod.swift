@@ -112,7 +112,7 @@ final class ListenerHandler: Handler {
   }
 
   private func accept(_ socket: consuming Socket, from peer: SocketAddress) {
-    guard let lighter = worker.lighterWorker() else {
+    guard let lighter = worker.lighterWorker(for: listener.kind) else {
       serve(socket, from: peer)
       return
     }
@@ -120,6 +120,7 @@ final class ListenerHandler: Handler {
     if lighter.mailbox.post(.accepted(handed)) {
       // Until its next batch tells better.
       lighter.sockets.add(1, ordering: .relaxed)
+      if listener.kind.isTunnel { lighter.tunnels.add(1, ordering: .relaxed) }
       return
     }
     if let socket = handed.take() { serve(socket, from: peer) }

@@ -89,6 +89,7 @@ final class Worker {
       flushTunnels()
       finishDrain()
       peers[number].sockets.store(slots.count, ordering: .relaxed)
+      peers[number].tunnels.store(tunnels.count, ordering: .relaxed)
       if !graveyard.isEmpty { graveyard.removeAll(keepingCapacity: true) }
       chunks.release(at: now)
       reports.tell(control, at: now)
