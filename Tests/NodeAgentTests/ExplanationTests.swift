@@ -107,6 +107,18 @@ private func explained(
     #expect(explanation.nextStep.contains("not enrolled"))
   }
 
+  @Test func `says how plaintext may not bring a PROXY header`() throws {
+    var model = mesh().model
+    model.workloads["k//Pod/shop/api"]?.applicationTunnel = ApplicationTunnel(
+      form: .proxy, port: 8_080)
+    let explanation = try explained("shop/outside", "10.0.0.2:8080", MeshIndex(model))
+    #expect(explanation.outcome == "denied")
+    #expect(explanation.reason.contains("port 8080 believes a PROXY header"))
+    #expect(
+      Verdict.Denial.couldForgeHeader(port: 8_080).nextStep.contains("on loopback only"))
+    #expect(Verdict.Denial.couldForgeHeader(port: 0).nextStep.contains("PROXY/15088"))
+  }
+
   private func guarded(_ edit: (inout Model) -> Void = { _ in }) -> MeshIndex {
     var model = mesh().model
     let api = ServiceKey(namespace: "shop", hostname: "api.shop.svc.cluster.local")

@@ -118,6 +118,9 @@ extension Verdict.Denial: Coded {
     case .aroundWaypoint(let bypass):
       writer.byte(4)
       bypass.write(to: &writer)
+    case .couldForgeHeader(let port):
+      writer.byte(5)
+      writer.integer(port)
     }
   }
 
@@ -129,6 +132,7 @@ extension Verdict.Denial: Coded {
     case 2: self = .missingPolicy(try PolicyKey(from: &reader))
     case 3: self = .unknownWorkload
     case 4: self = .aroundWaypoint(try WaypointBypass(from: &reader))
+    case 5: self = .couldForgeHeader(port: try reader.integer())
     case let tag: throw reader.unknown(tag, of: .denial)
     }
   }

@@ -36,7 +36,9 @@ extension MeshIndex {
       if workload.identity != before.identity || workload.addresses != before.addresses {
         scope.destinations.insert(uid)
         scope.sources.insert(uid)
-      } else if workload.authorizationPolicies != before.authorizationPolicies {
+      } else if workload.authorizationPolicies != before.authorizationPolicies
+        || workload.applicationTunnel != before.applicationTunnel
+      {
         scope.destinations.insert(uid)
       }
     }

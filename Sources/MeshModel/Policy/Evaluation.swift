@@ -6,6 +6,8 @@ extension ConnectionFacts {
   ///     workload unknown here                  deny
   ///     an enforced DENY matches               deny
   ///     a listed policy has not arrived        deny   (Istio skips it)
+  ///     plaintext at a port that believes a    deny   (Istio lets it in)
+  ///     PROXY header
   ///     it passes a waypoint by                deny   (Istio lets it in)
   ///     no enforced ALLOW applies              allow
   ///     an enforced ALLOW matches              allow
@@ -17,7 +19,7 @@ extension ConnectionFacts {
     let (policies, missing) = index.policies(for: workload)
     return verdict(
       under: policies.filter { !$0.isDryRun }, missing: missing.first,
-      bypass: index.bypass(of: self, at: workload))
+      fault: fault(at: workload, in: index))
   }
 
   /// The dry-run policies that would turn the answer round, each enforced alone beside the others.
@@ -25,9 +27,9 @@ extension ConnectionFacts {
     let (policies, missing) = index.policies(for: workload)
     guard policies.contains(where: \.isDryRun) else { return [] }
     let enforced = policies.filter { !$0.isDryRun }
-    let bypass = index.bypass(of: self, at: workload)
+    let fault = fault(at: workload, in: index)
     func isAllowed(_ policies: [AuthorizationPolicy]) -> Bool {
-      verdict(under: policies, missing: missing.first, bypass: bypass).isAllowed
+      verdict(under: policies, missing: missing.first, fault: fault).isAllowed
     }
     let isAllowedNow = isAllowed(enforced)
     return policies.filter(\.isDryRun).compactMap { policy in
@@ -37,17 +39,27 @@ extension ConnectionFacts {
     }
   }
 
+  /// What no policy can permit.
+  private func fault(at workload: Workload, in index: MeshIndex) -> Verdict.Denial? {
+    if source == nil, let tunnel = workload.applicationTunnel,
+      tunnel.believesHeader(on: destinationPort)
+    {
+      return .couldForgeHeader(port: tunnel.port)
+    }
+    return index.bypass(of: self, at: workload).map { .aroundWaypoint($0) }
+  }
+
   private func verdict(
-    under policies: [AuthorizationPolicy], missing: PolicyKey?, bypass: WaypointBypass?
+    under policies: [AuthorizationPolicy], missing: PolicyKey?, fault: Verdict.Denial?
   ) -> Verdict {
-    if policies.isEmpty, missing == nil, bypass == nil { return .allow(because: .noPolicy) }
+    if policies.isEmpty, missing == nil, fault == nil { return .allow(because: .noPolicy) }
     let subject = ConnectionSubject(self)
     for policy in policies where policy.action == .deny {
       guard let rule = policy.firstMatchingRule(for: subject) else { continue }
       return .deny(because: .matched(policy: policy.key, rule: rule))
     }
     if let missing { return .deny(because: .missingPolicy(missing)) }
-    if let bypass { return .deny(because: .aroundWaypoint(bypass)) }
+    if let fault { return .deny(because: fault) }
     let allowing = policies.filter { $0.action == .allow }
     if allowing.isEmpty { return .allow(because: .noPolicy) }
     for policy in allowing {

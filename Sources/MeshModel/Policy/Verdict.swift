@@ -39,6 +39,8 @@ public enum Verdict: Hashable, Sendable {
     case unknownWorkload
     /// The destination takes connections through its waypoint only.
     case aroundWaypoint(WaypointBypass)
+    /// Plaintext at a port that believes a PROXY header; 0: any port of the workload may.
+    case couldForgeHeader(port: UInt16)
   }
 }
 
@@ -109,6 +111,10 @@ extension Verdict.Denial: CustomStringConvertible {
       "the destination workload is not known here"
     case .aroundWaypoint(let bypass):
       "\(bypass)"
+    case .couldForgeHeader(0):
+      "any port of the workload may believe a PROXY header, which plaintext could forge"
+    case .couldForgeHeader(let port):
+      "port \(port) believes a PROXY header, which plaintext could forge"
     }
   }
 }

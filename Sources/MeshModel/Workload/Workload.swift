@@ -122,6 +122,11 @@ public struct ApplicationTunnel: Hashable, Sendable {
     self.form = form
     self.port = port
   }
+
+  /// Whether the application takes who connects to this port from a header.
+  public func believesHeader(on port: UInt16) -> Bool {
+    form == .proxy && (self.port == 0 || self.port == port)
+  }
 }
 
 /// Where a service port ends on one workload.

@@ -60,6 +60,12 @@ extension Verdict.Denial {
     case .aroundWaypoint(let bypass):
       "dial the address that goes through waypoint \(bypass.waypoint): the service's own for a "
         + "service's waypoint; a gateway passes it with label istio.io/ingress-use-waypoint"
+    case .couldForgeHeader(0):
+      "name the port that takes the header: annotation "
+        + "ambient.istio.io/waypoint-inbound-binding: PROXY/15088 on the Gateway"
+    case .couldForgeHeader:
+      "connect through the mesh, which writes the header itself; and let the waypoint listen for it "
+        + "on loopback only"
     }
   }
 }

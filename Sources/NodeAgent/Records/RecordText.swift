@@ -43,21 +43,22 @@ extension Verdict.Denial {
   var policy: PolicyKey? {
     switch self {
     case .matched(let policy, _), .missingPolicy(let policy): policy
-    case .noAllowMatched, .unknownWorkload, .aroundWaypoint: nil
+    case .noAllowMatched, .unknownWorkload, .aroundWaypoint, .couldForgeHeader: nil
     }
   }
 
   var rule: Int? {
     switch self {
     case .matched(_, let rule): rule
-    case .noAllowMatched, .missingPolicy, .unknownWorkload, .aroundWaypoint: nil
+    case .noAllowMatched, .missingPolicy, .unknownWorkload, .aroundWaypoint, .couldForgeHeader:
+      nil
     }
   }
 
   var nearest: NearMiss? {
     switch self {
     case .noAllowMatched(let nearest): nearest
-    case .matched, .missingPolicy, .unknownWorkload, .aroundWaypoint: nil
+    case .matched, .missingPolicy, .unknownWorkload, .aroundWaypoint, .couldForgeHeader: nil
     }
   }
 }

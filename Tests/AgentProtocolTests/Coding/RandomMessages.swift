@@ -102,7 +102,7 @@ extension RandomValues {
   }
 
   mutating func denial() -> Verdict.Denial {
-    switch number(0...4) {
+    switch number(0...5) {
     case 0: .matched(policy: policyKey(), rule: number(0...300))
     case 1:
       .noAllowMatched(
@@ -117,6 +117,7 @@ extension RandomValues {
         WaypointBypass(
           owner: boolean() ? .service(serviceKey()) : .workload(text()), waypoint: gateway(),
           expected: list { $0.identity() }, actual: optional { $0.identity() }))
+    case 4: .couldForgeHeader(port: port())
     default: .unknownWorkload
     }
   }

@@ -68,6 +68,10 @@ import Testing
       says: "another service account, as destination and as source",
       change: { $0.workloads[b]?.serviceAccount = "other" }, destinations: [b], sources: [b]),
     Row(
+      says: "a port that believes a PROXY header from now on",
+      change: { $0.workloads[b]?.applicationTunnel = ApplicationTunnel(form: .proxy, port: 1) },
+      destinations: [b]),
+    Row(
       says: "another address", change: { $0.workloads[b]?.addresses = [ip("10.0.0.9")] },
       destinations: [b], sources: [b]),
     Row(

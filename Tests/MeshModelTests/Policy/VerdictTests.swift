@@ -163,6 +163,39 @@ struct VerdictRow: CustomTestStringConvertible, Sendable {
   @Test(arguments: emptiness)
   func `what is empty`(row: VerdictRow) { row.check() }
 
+  private static let plain = ConnectionFacts(
+    source: nil, sourceIP: ip("10.1.0.7"), destinationIP: ip("10.2.0.9"), destinationPort: 15_088)
+
+  static let forgeable: [VerdictRow] = [
+    VerdictRow(
+      says: "plaintext at the port of a tunnel that writes one", facts: plain,
+      workload: .pod("details").told(port: 15_088),
+      verdict: .deny(because: .couldForgeHeader(port: 15_088))),
+    VerdictRow(
+      says: "not even when an allow lets it in", facts: plain,
+      workload: .pod("details").told(port: 15_088),
+      policies: [.policy("shop/all", .allow, clauses: [])],
+      verdict: .deny(because: .couldForgeHeader(port: 15_088))),
+    VerdictRow(
+      says: "plaintext at any port when the tunnel names none", facts: plain,
+      workload: .pod("details").told(port: 0),
+      verdict: .deny(because: .couldForgeHeader(port: 0))),
+    VerdictRow(
+      says: "but not at another port", facts: plain, workload: .pod("details").told(port: 15_089),
+      verdict: .allow(because: .noPolicy)),
+    VerdictRow(
+      says: "nor without a header", facts: plain,
+      workload: .pod("details").changed {
+        $0.applicationTunnel = ApplicationTunnel(form: .none, port: 15_088)
+      }, verdict: .allow(because: .noPolicy)),
+    VerdictRow(
+      says: "nor with an identity", workload: .pod("details").told(port: 9080),
+      verdict: .allow(because: .noPolicy)),
+  ]
+
+  @Test(arguments: forgeable)
+  func `a PROXY header is not to be forged by`(row: VerdictRow) { row.check() }
+
   static let nearest: [VerdictRow] = [
     row("fewest fields amiss is nearest", misses: "namespaces", "one of bank", "shop", rule: 1) {
       [

@@ -33,6 +33,20 @@ struct `What a CONNECT may ask of a pod` {
     #expect(try outcomes.next().contains("-> 10.77.0.2:8080"))
   }
 
+  @Test func `plaintext may not bring a PROXY header of its own`() throws {
+    let nodes = try TwoNodes { model in
+      model.workloads["k//Pod/shop/server"]?.applicationTunnel = ApplicationTunnel(
+        form: .proxy, port: 0)
+    }
+    let port = try #require(try nodes.destination.inboundPort)
+    let stream = try Stream.dial(
+      SocketAddress(ip: TwoNodes.server, port: port), in: nodes.network.client)
+    #expect(throws: Stream.Failure.reset) { try stream.receive() }
+    let refusal = try nodes.destination.refusal("a header that may be forged")
+    #expect(refusal?.cause == .policy(.couldForgeHeader(port: 0)))
+    #expect(refusal?.destination == SocketAddress(ip: TwoNodes.server, port: port))
+  }
+
   @Test func `what it may not have is refused with the reason, on record`() throws {
     let nodes = try TwoNodes()
     let peer = try `A hostile peer in the network`.peer(of: nodes)

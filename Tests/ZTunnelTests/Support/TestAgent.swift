@@ -124,7 +124,9 @@ final class TestAgent {
       let socket = try namespace.run { () throws(LinuxError) in
         try Socket.listener(on: SocketAddress(ip: any, port: port), isTransparent: true)
       }
-      if kind == .outbound4 {
+      if kind == .inbound4 {
+        inboundListener = SharedDescriptor(try socket.descriptor.duplicate())
+      } else if kind == .outbound4 {
         outboundListener = SharedDescriptor(try socket.descriptor.duplicate())
       }
       descriptors.append(socket.takeDescriptor())
@@ -136,6 +138,15 @@ final class TestAgent {
 
   /// The pod's outbound listener for IPv4, as the last pod added has it.
   private(set) var outboundListener: SharedDescriptor?
+  private var inboundListener: SharedDescriptor?
+
+  /// The port on which the last pod added takes plaintext, for IPv4.
+  var inboundPort: UInt16? {
+    get throws {
+      guard let inboundListener else { return nil }
+      return try Socket(try inboundListener.descriptor.duplicate()).localAddress().port
+    }
+  }
 
   func inspect(_ section: InspectionSection) throws -> Inspection {
     let request = Random.uint64()
