@@ -28,7 +28,7 @@ private let mayImport: [String: Set<String>] = [
   "ControlPlane": [
     "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority", "ControlAPI",
     "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "IstioAPI", "JWTKit", "Linux",
-    "Logging", "Manifests", "MeshCompiler", "MeshModel", "NIOCore", "NIOHTTP1",
+    "Logging", "Manifests", "MeshCompiler", "MeshModel", "NIOCore", "NIOHTTP1", "NIOSSL",
     "ServiceLifecycle", "SwiftProtobuf", "Synchronization", "Telemetry", "UnixSignals", "XDS",
   ],
   "ZTunnel": [

@@ -1,150 +1,163 @@
-import AsyncHTTPClient
-import FoundationEssentials
 import Linux
 import MeshModel
-import NIOCore
-import NIOHTTP1
 
 /// Where an issuer's keys come from, and the last good ones.
 ///
-/// What cannot be read leaves the keys of before in force.
+/// What cannot be read leaves the keys of before in force. An issuer is asked beside all else: who
+/// comes with a token of a known key never waits for it.
 actor KeySource {
   enum Place: Hashable, Sendable {
     case file(String)
-    /// The issuer's own, found by OpenID Connect Discovery 1.0, section 4.
-    case issuer(String)
+    case issuer(KeyFetch)
   }
 
-  enum Timing {
-    /// How often a file is looked at.
-    static let fileInterval = Duration.seconds(2)
+  struct Timing: Hashable, Sendable {
+    /// How often a file is looked at, and how soon again for a key that is not known.
+    var fileInterval = Duration.seconds(2)
+    var fileRetry = Duration.milliseconds(100)
     /// How often the issuer is asked.
-    static let issuerInterval = Duration.seconds(300)
+    var issuerInterval = Duration.seconds(300)
     /// How soon it is asked again for a key that is not known, or after a failure.
-    static let retryInterval = Duration.seconds(10)
-    static let requestTimeout = Duration.seconds(10)
+    var issuerRetry = Duration.seconds(10)
+    /// How long asking it may take.
+    var fetch = Duration.seconds(10)
+    /// How long a caller waits for an answer that may bring its key.
+    var patience = Duration.seconds(3)
+  }
+
+  enum Limit {
+    /// Callers that wait at the same time; more are told at once that the key is not known.
+    static let waiting = 1_000
   }
 
   private let place: Place
+  private let timing: Timing
   private var keys: KeySet?
-  private var json: [UInt8] = []
+  private var text: [UInt8] = []
+  /// When the last reading ended.
   private var readAt: Instant?
   /// Why the last reading came to nothing; nil when it was good.
   private(set) var problem: String?
   private(set) var changes: UInt64 = 0
-  /// The reading under way: who comes meanwhile waits for it.
-  private var reading: Task<Void, Never>?
+  /// At most one question is on its way to the issuer.
+  private var isAsking = false
+  private var waiting: [UInt64: CheckedContinuation<Void, Never>] = [:]
+  private var nextWaiting: UInt64 = 0
 
-  init(_ place: Place) {
+  init(_ place: Place, timing: Timing = Timing()) {
     self.place = place
+    self.timing = timing
   }
 
   var count: Int { keys?.count ?? 0 }
 
-  /// The keys, read again when they are old.
+  /// Begins to read the keys again when they are old.
+  func refresh(at now: Instant) {
+    let interval =
+      switch place {
+      case .file: timing.fileInterval
+      case .issuer: keys == nil || problem != nil ? timing.issuerRetry : timing.issuerInterval
+      }
+    if isDue(at: now, after: interval) { read(at: now) }
+  }
+
+  /// The keys there are; waits only while there have never been any.
   func current(at now: Instant) async throws(AuthenticationFailure) -> KeySet {
-    if isDue(at: now, after: interval) { await read(at: now) }
+    refresh(at: now)
+    if keys == nil { await answer() }
     guard let keys else { throw .noKeys(reason: problem ?? "not read yet") }
     return keys
   }
 
-  /// The keys again, for a token whose key is none of them; nil when it is too soon to ask.
+  /// The keys for a token whose key is none of them: read again, unless that was a moment ago.
   func renewed(at now: Instant) async -> KeySet? {
-    guard isDue(at: now, after: minimumInterval) else { return nil }
-    await read(at: now)
+    let interval =
+      switch place {
+      case .file: timing.fileRetry
+      case .issuer: timing.issuerRetry
+      }
+    if isDue(at: now, after: interval) { read(at: now) }
+    await answer()
     return keys
-  }
-
-  private var interval: Duration {
-    switch place {
-    case .file: Timing.fileInterval
-    case .issuer: keys == nil || problem != nil ? Timing.retryInterval : Timing.issuerInterval
-    }
-  }
-
-  private var minimumInterval: Duration {
-    switch place {
-    case .file: .milliseconds(100)
-    case .issuer: Timing.retryInterval
-    }
   }
 
   private func isDue(at now: Instant, after interval: Duration) -> Bool {
     readAt.map { now.since($0) >= interval } ?? true
   }
 
-  private func read(at now: Instant) async {
-    if let reading { return await reading.value }
-    let task = Task { await readAlone(at: now) }
-    reading = task
-    await task.value
-    reading = nil
+  private func read(at now: Instant) {
+    switch place {
+    case .file(let path): take(Self.bytes(in: path), at: now)
+    case .issuer(let fetch):
+      guard !isAsking else { return }
+      isAsking = true
+      Task { await ask(fetch) }
+    }
   }
 
-  private func readAlone(at now: Instant) async {
+  private func ask(_ fetch: KeyFetch) async {
+    let outcome: Result<[UInt8], KeySourceError>
     do throws(KeySourceError) {
-      let found = try await bytes()
-      readAt = now
-      if found == json, keys != nil {
-        problem = nil
-        return
-      }
-      guard let set = KeySet(json: found) else { throw .notKeys }
-      (keys, json, problem) = (set, found, nil)
-      changes += 1
+      outcome = .success(try await fetch.keys(within: timing.fetch))
     } catch {
-      readAt = now
+      outcome = .failure(error)
+    }
+    isAsking = false
+    take(outcome, at: MonotonicClock.now())
+    let woken = waiting.values
+    waiting = [:]
+    for caller in woken { caller.resume() }
+  }
+
+  private func take(_ outcome: Result<[UInt8], KeySourceError>, at now: Instant) {
+    readAt = now
+    do throws(KeySourceError) {
+      let found = try outcome.get()
+      if found != text || keys == nil {
+        guard let set = KeySet(json: found) else { throw .notKeys }
+        (keys, text) = (set, found)
+        changes += 1
+      }
+      problem = nil
+    } catch {
       problem = "\(error)"
     }
   }
 
-  private func bytes() async throws(KeySourceError) -> [UInt8] {
-    switch place {
-    case .file(let path):
-      do throws(LinuxError) {
-        return try File.read(path, atMost: KeySet.Limit.bytes)
-      } catch {
-        throw .unreadable(path: path, reason: "\(error)")
-      }
-    case .issuer(let issuer):
-      let base = issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer
-      let document = try await fetched("\(base)/.well-known/openid-configuration")
-      let configuration: Configuration
-      do {
-        configuration = try JSONDecoder().decode(Configuration.self, from: Data(document))
-      } catch {
-        throw .notConfiguration
-      }
-      guard configuration.issuer == issuer else { throw .otherIssuer(configuration.issuer) }
-      return try await fetched(configuration.jwks_uri)
-    }
-  }
-
-  private struct Configuration: Decodable {
-    var issuer: String
-    var jwks_uri: String
-  }
-
-  private func fetched(_ url: String) async throws(KeySourceError) -> [UInt8] {
-    guard url.hasPrefix("https://") else { throw .notHTTPS(url) }
-    do {
-      let response = try await HTTPClient.shared.execute(
-        HTTPClientRequest(url: url), timeout: .seconds(Timing.requestTimeout.components.seconds))
-      guard response.status == .ok else { throw KeySourceError.status(url, response.status.code) }
-      let body = try await response.body.collect(upTo: KeySet.Limit.bytes)
-      return Array(body.readableBytesView)
-    } catch let error as KeySourceError {
-      throw error
+  private static func bytes(in path: String) -> Result<[UInt8], KeySourceError> {
+    do throws(LinuxError) {
+      return .success(try File.read(path, atMost: KeySet.Limit.bytes))
     } catch {
-      throw .unreadable(path: url, reason: "\(error)")
+      return .failure(.unreadable(path: path, reason: "\(error)"))
     }
   }
+
+  /// Waits for what the issuer is being asked, no longer than our patience.
+  private func answer() async {
+    guard isAsking, waiting.count < Limit.waiting else { return }
+    nextWaiting += 1
+    let number = nextWaiting
+    let patience = Task {
+      do {
+        try await Task.sleep(for: timing.patience)
+      } catch {
+        return
+      }
+      giveUp(number)
+    }
+    await withCheckedContinuation { waiting[number] = $0 }
+    patience.cancel()
+  }
+
+  private func giveUp(_ number: UInt64) { waiting.removeValue(forKey: number)?.resume() }
 }
 
 enum KeySourceError: Error, Hashable, Sendable {
   case unreadable(path: String, reason: String)
   case notHTTPS(String)
   case status(String, UInt)
+  case tooManyRedirects(String)
+  case tooSlow(Duration)
   case notConfiguration
   case otherIssuer(String)
   case notKeys
@@ -156,6 +169,8 @@ extension KeySourceError: CustomStringConvertible {
     case .unreadable(let path, let reason): "\(path): cannot be read: \(reason)"
     case .notHTTPS(let url): "\(url): expected an https URL"
     case .status(let url, let code): "\(url): answered \(code)"
+    case .tooManyRedirects(let url): "\(url): more than \(KeyFetch.Limit.redirects) redirects"
+    case .tooSlow(let limit): "the issuer took longer than \(limit.components.seconds) s"
     case .notConfiguration: "expected an OpenID configuration with issuer and jwks_uri"
     case .otherIssuer(let issuer): "the configuration is of the issuer \(issuer)"
     case .notKeys:

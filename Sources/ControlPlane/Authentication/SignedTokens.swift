@@ -16,7 +16,7 @@ struct SignedTokens: Authenticator {
     return Caller(role: try rules.role(of: claims, nodeOfPod: nodeOfPod), proof: .oidc)
   }
 
-  /// An unknown key may be a new one: the issuer is asked once more, unless it was a moment ago.
+  /// An unknown key may be a new one: its caller alone waits for word of the issuer.
   private func claims(in token: String) async throws(AuthenticationFailure) -> TokenClaims {
     let set = try await keys.current(at: MonotonicClock.now())
     do throws(AuthenticationFailure) {

@@ -55,6 +55,9 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "The issuer's keys (JWKS) in a file; watched. (default: fetched by HTTPS)")
   var jwksFile: String?
 
+  @Option(help: "Who may have signed the issuer's own certificate, PEM. (default: as this system)")
+  var oidcRootCert: String?
+
   @Option(
     name: .customLong("node-account"),
     help: "Service account of node agents, NAMESPACE/NAME; repeat. (default: istio-system/ztunnel)")
@@ -100,6 +103,9 @@ struct RunCommand: AsyncParsableCommand {
     guard jwksFile == nil || oidcIssuer != nil else {
       throw ValidationError("--jwks-file needs --oidc-issuer")
     }
+    guard oidcRootCert == nil || oidcIssuer != nil && jwksFile == nil else {
+      throw ValidationError("--oidc-root-cert needs --oidc-issuer, and no --jwks-file")
+    }
     guard admin.address.ip.isLoopback else {
       throw ValidationError("--admin is a loopback address; see --metrics-address")
     }
@@ -126,7 +132,7 @@ struct RunCommand: AsyncParsableCommand {
       }
     let issuer = oidcIssuer.map { url in
       RunSettings.Issuer(
-        url: url, audience: oidcAudience, keys: jwksFile.map { .file($0) } ?? .issuer,
+        url: url, audience: oidcAudience, keys: jwksFile.map { .file($0) } ?? .issuer(roots: oidcRootCert),
         nodeAccounts: nodeAccounts.isEmpty ? ["istio-system/ztunnel"] : Set(nodeAccounts))
     }
     let settings = RunSettings(

@@ -40,7 +40,7 @@ final class Core: Sendable {
     let keys = settings.issuer.map { issuer in
       switch issuer.keys {
       case .file(let path): KeySource(.file(path))
-      case .issuer: KeySource(.issuer(issuer.url))
+      case .issuer(let roots): KeySource(.issuer(KeyFetch(issuer: issuer.url, rootsFile: roots)))
       }
     }
     (self.signer, self.tokens, self.keys) = (signer, tokens, keys)

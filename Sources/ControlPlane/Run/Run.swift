@@ -111,6 +111,7 @@ struct CoreService: ServiceLifecycle.Service {
         core.logger.info("serving certificate in force")
       }
       if core.tokens?.reload() ?? false { core.logger.info("tokens reloaded") }
+      await core.keys?.refresh(at: MonotonicClock.now())
       let problems = await core.status().problems.filter { $0.contains(": ") }
       for problem in problems where !said.contains(problem) {
         core.logger.error("not taken up", metadata: ["reason": "\(problem)"])

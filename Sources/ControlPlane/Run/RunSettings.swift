@@ -13,7 +13,8 @@ struct RunSettings: Sendable, Equatable {
 
   enum KeyPlace: Sendable, Equatable {
     case file(String)
-    case issuer
+    /// Of the issuer's servers, whose certificates these roots signed; nil: the system's.
+    case issuer(roots: String?)
   }
 
   struct Issuer: Sendable, Equatable {

@@ -7,22 +7,6 @@ import Testing
 
 private let web = "spiffe://cluster.local/ns/shop/sa/web"
 
-private func openStream(_ settings: ChannelSettings, node: String = "") async -> CallStatus? {
-  await status {
-    try await DiscoveryStream.open(settings) { stream throws(ControlError) in
-      try await stream.send(Ask.everything(node: node))
-      _ = try await stream.take()
-    }
-  }
-}
-
-private func ask(_ settings: ChannelSettings, for identity: String? = web) async -> CallStatus? {
-  await status {
-    _ = try await CertificateClient(settings)
-      .createCertificate(signingRequest(), lifetime: nil, impersonating: identity)
-  }
-}
-
 @Suite struct `Whoever calls must prove who it is` {
   @Test func `a token of the file is a node, any other is nobody`() async throws {
     try await Plane.run { plane in

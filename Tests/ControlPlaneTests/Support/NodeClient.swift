@@ -107,3 +107,24 @@ func status(of call: () async throws -> Void) async -> CallStatus? {
     return nil
   }
 }
+
+/// Opens a stream and takes its first response.
+func openStream(_ settings: ChannelSettings, node: String = "") async -> CallStatus? {
+  await status {
+    try await DiscoveryStream.open(settings) { stream throws(ControlError) in
+      try await stream.send(Ask.everything(node: node))
+      _ = try await stream.take()
+    }
+  }
+}
+
+/// Asks for a certificate.
+func ask(
+  _ settings: ChannelSettings,
+  for identity: String? = "spiffe://cluster.local/ns/shop/sa/web"
+) async -> CallStatus? {
+  await status {
+    _ = try await CertificateClient(settings)
+      .createCertificate(signingRequest(), lifetime: nil, impersonating: identity)
+  }
+}
