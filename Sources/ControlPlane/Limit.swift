@@ -2,12 +2,18 @@
 enum Limit {
   /// Discovery streams at once.
   static let streams = 10_000
-  /// New discovery streams in one second, on average and in a burst.
-  static let streamsPerSecond = 200.0
-  static let streamsBurst = 1_000.0
-  /// Certificates asked for in one second, on average and in a burst.
-  static let certificatesPerSecond = 500.0
-  static let certificatesBurst = 2_000.0
+  /// New discovery streams of callers that are known.
+  static let newStreams = Allowance.Rate(perSecond: 200, burst: 1_000)
+  /// Certificates asked for by callers that are known: by all, by a node, by a workload.
+  static let certificates = Allowance.Rate(perSecond: 500, burst: 2_000)
+  static let certificatesOfNode = Allowance.Rate(perSecond: 50, burst: 1_000)
+  static let certificatesOfWorkload = Allowance.Rate(perSecond: 1, burst: 50)
+  /// Nodes, and workloads, whose shares are told apart; the rest have one together.
+  static let callers = 20_000
+  /// Attempts to prove something that come to nothing, of one source.
+  static let attemptsOfSource = Allowance.Rate(perSecond: 20, burst: 300)
+  /// Sources that are told apart; the rest have one share together.
+  static let sources = 4_096
 
   /// Allocations of at least so much are mappings of their own, gone when they are freed.
   static let mappedBytes = 128 << 10

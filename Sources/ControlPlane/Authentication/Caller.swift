@@ -1,4 +1,6 @@
 import ControlAPI
+import Linux
+import Logging
 import MeshModel
 import Telemetry
 
@@ -48,6 +50,8 @@ enum AuthenticationFailure: Error, Hashable, Sendable {
   /// A node's agent, but of which node?
   case nodeUnknown(subject: String)
   case unusableCertificate(uris: [String])
+  /// From where it calls too much was tried in vain.
+  case tooManyAttempts
 }
 
 extension AuthenticationFailure {
@@ -67,8 +71,19 @@ extension AuthenticationFailure {
     case .noKeys: "no_keys"
     case .nodeUnknown: "node_unknown"
     case .unusableCertificate: "unusable_certificate"
+    case .tooManyAttempts: "too_many_attempts"
     }
   }
+
+  /// What a peer is told: nothing of the reason.
+  var status: CallStatus {
+    self == .tooManyAttempts
+      ? CallStatus(.resourceExhausted, "too many attempts; try again later")
+      : CertificateDesk.denial
+  }
+
+  /// Whoever is over its share does not fill the log as well.
+  var logLevel: Logger.Level { self == .tooManyAttempts ? .debug : .warning }
 }
 
 extension AuthenticationFailure: CustomStringConvertible {
@@ -92,6 +107,7 @@ extension AuthenticationFailure: CustomStringConvertible {
     case .unusableCertificate(let uris):
       "the certificate names no node of this trust domain: "
         + uris.joined(separator: ", ")
+    case .tooManyAttempts: "too many attempts in vain from this address"
     }
   }
 }
@@ -105,8 +121,24 @@ protocol Authenticator: Sendable {
 /// Every way in force, in order.
 struct Authentication: Sendable {
   let authenticators: [any Authenticator]
+  private let attempts = Attempts()
 
+  init(authenticators: [any Authenticator]) {
+    self.authenticators = authenticators
+  }
+
+  /// Who calls; where it calls from has a share of attempts in vain.
   func caller(of peer: Peer, at now: WallTime) async throws(AuthenticationFailure) -> Caller {
+    let source = Source(peer.address)
+    guard attempts.begin(source, at: MonotonicClock.now()) else { throw .tooManyAttempts }
+    let caller = try await proven(peer, at: now)
+    attempts.succeeded(source)
+    return caller
+  }
+
+  private func proven(
+    _ peer: Peer, at now: WallTime
+  ) async throws(AuthenticationFailure) -> Caller {
     for authenticator in authenticators {
       if let caller = try await authenticator.caller(of: peer, at: now) { return caller }
     }

@@ -6,7 +6,6 @@ import Linux
 import Logging
 import MeshModel
 import SwiftProtobuf
-import Synchronization
 
 /// Answers requests for certificates.
 ///
@@ -19,8 +18,7 @@ struct CertificateDesk: CertificateEndpoint {
   let trustDomain: String
   let lifetimes: LifetimeRule
   let counters: Counters
-  private let allowance = SharedAllowance(
-    Allowance(perSecond: Limit.certificatesPerSecond, burst: Limit.certificatesBurst))
+  private let allowance = CertificateAllowance()
   private let logger = Logger(label: "certificates")
 
   init(
@@ -38,20 +36,26 @@ struct CertificateDesk: CertificateEndpoint {
   /// What a peer hears that is not, or may not be, who it says.
   static let denial = CallStatus(.unauthenticated, "request authenticate failure")
 
+  /// Nothing that callers share is taken before it is clear who is asking.
   func session(for peer: Peer) async throws(CallStatus) -> any CertificateSession {
-    guard allowance.take(at: MonotonicClock.now()) else {
+    let caller = try await caller(of: peer)
+    guard allowance.take(caller, at: MonotonicClock.now()) else {
       counters.certificate(.tooFast)
       throw CallStatus(.resourceExhausted, "too many requests for certificates; try again later")
     }
+    return Session(desk: self, caller: caller, peer: peer)
+  }
+
+  private func caller(of peer: Peer) async throws(CallStatus) -> Caller {
     do throws(AuthenticationFailure) {
-      let caller = try await authentication.caller(of: peer, at: WallClock.now())
-      return Session(desk: self, caller: caller, peer: peer)
+      return try await authentication.caller(of: peer, at: WallClock.now())
     } catch {
-      counters.certificate(.unauthenticated)
+      counters.certificate(error == .tooManyAttempts ? .tooFast : .unauthenticated)
       counters.authenticationFailed(error.label)
-      logger.warning(
-        "certificate refused", metadata: ["peer": "\(peer.address)", "reason": "\(error)"])
-      throw Self.denial
+      logger.log(
+        level: error.logLevel, "certificate refused",
+        metadata: ["peer": "\(peer.address)", "reason": "\(error)"])
+      throw error.status
     }
   }
 
@@ -170,15 +174,4 @@ extension CertificateRefusal: CustomStringConvertible {
     case .signing: .invalid
     }
   }
-}
-
-/// An allowance that calls side by side draw from.
-final class SharedAllowance: Sendable {
-  private let allowance: Mutex<Allowance>
-
-  init(_ allowance: Allowance) {
-    self.allowance = Mutex(allowance)
-  }
-
-  func take(at now: Instant) -> Bool { allowance.withLock { $0.take(at: now) } }
 }

@@ -21,22 +21,30 @@ struct DiscoveryDesk: DiscoveryEndpoint {
     self.counters = counters
   }
 
+  /// Nothing that nodes share is taken before it is clear that a node is asking.
   func session(for peer: Peer) async throws(CallStatus) -> any DiscoverySession {
+    let node = try await node(of: peer)
     do throws(Publisher.Refusal) {
       try publisher.admit(at: MonotonicClock.now())
     } catch {
       counters.stream(refused: error.label)
       throw error.status
     }
+    return NodeSession(
+      node: node, peer: peer, publisher: publisher, register: register, counters: counters)
+  }
+
+  private func node(of peer: Peer) async throws(CallStatus) -> String {
     let caller: Caller
     do throws(AuthenticationFailure) {
       caller = try await authentication.caller(of: peer, at: WallClock.now())
     } catch {
-      counters.stream(refused: "unauthenticated")
+      counters.stream(refused: error == .tooManyAttempts ? "too_fast" : "unauthenticated")
       counters.authenticationFailed(error.label)
-      logger.warning(
-        "stream refused", metadata: ["peer": "\(peer.address)", "reason": "\(error)"])
-      throw CertificateDesk.denial
+      logger.log(
+        level: error.logLevel, "stream refused",
+        metadata: ["peer": "\(peer.address)", "reason": "\(error)"])
+      throw error.status
     }
     guard case .node(let node) = caller.role else {
       counters.stream(refused: "not_a_node")
@@ -45,8 +53,7 @@ struct DiscoveryDesk: DiscoveryEndpoint {
         metadata: ["peer": "\(peer.address)", "caller": "\(caller)", "reason": "not a node agent"])
       throw CallStatus(.permissionDenied, "discovery is for node agents")
     }
-    return NodeSession(
-      node: node, peer: peer, publisher: publisher, register: register, counters: counters)
+    return node
   }
 }
 

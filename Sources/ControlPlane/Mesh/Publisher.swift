@@ -18,7 +18,7 @@ final class Publisher: Sendable {
     var isShutDown = false
     var streams: [UInt64: DiscoveryExchange] = [:]
     var nextStream: UInt64 = 1
-    var newStreams = Allowance(perSecond: Limit.streamsPerSecond, burst: Limit.streamsBurst)
+    var newStreams = Allowance(Limit.newStreams)
   }
 
   /// Why a stream is not let in.
@@ -49,7 +49,7 @@ final class Publisher: Sendable {
     for stream in streams { stream.nudge() }
   }
 
-  /// Whether another stream may begin now.
+  /// Whether another stream of a known node may begin now.
   func admit(at now: Instant) throws(Refusal) {
     try state.withLock { state throws(Refusal) in
       if state.isShutDown { throw .shuttingDown }

@@ -18,6 +18,7 @@ final class Core: Sendable {
   let signer: Signer
   let tokens: StaticTokens?
   let keys: KeySource?
+  let authentication: Authentication
   let serving: Serving
   let server: ControlServer
   let logger = Logger(label: "control")
@@ -44,7 +45,7 @@ final class Core: Sendable {
       }
     }
     (self.signer, self.tokens, self.keys) = (signer, tokens, keys)
-    let authentication = Self.authentication(settings, publisher, tokens, keys)
+    authentication = Self.authentication(settings, publisher, tokens, keys)
     serving = Serving(settings.serving, signer: signer)
     server = try ControlServer(
       host: settings.host, port: settings.port, credentials: try await serving.credentials(),

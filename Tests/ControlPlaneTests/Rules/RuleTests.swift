@@ -34,7 +34,7 @@ import Testing
   }
 
   @Test func `what happens too often waits for its share`() {
-    var allowance = Allowance(perSecond: 10, burst: 2)
+    var allowance = Allowance(Allowance.Rate(perSecond: 10, burst: 2))
     let start = Instant(nanoseconds: 0)
     // After a quiet hour no more than the burst is saved up.
     let times: [Duration] = [
