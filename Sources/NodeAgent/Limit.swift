@@ -36,7 +36,7 @@ enum Limit {
   static let discoveryProven: Duration = .seconds(10)
   /// How long the control plane may take to answer the first requests of a stream, all of them.
   static let discoveryFirstAnswers: Duration = .seconds(60)
-  /// How long a stream in step is silent before what it did not confirm is dropped.
+  /// How long a stream is in step before what it did not confirm is dropped.
   static let discoveryConfirmation: Duration = .seconds(30)
   /// The shortest and the longest rest between messages; see `Discovery.rest`.
   static let discoveryRestLeast: Duration = .milliseconds(50)

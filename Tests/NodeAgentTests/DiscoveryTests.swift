@@ -158,3 +158,36 @@ private func at(_ seconds: Double) -> WallTime { WallTime(secondsSinceEpoch: sec
     #expect(!wantsWhole && tunnel.isIdle)
   }
 }
+
+@Suite struct `The next response` {
+  struct Row: CustomTestStringConvertible, Sendable {
+    var testDescription: String
+    /// Seconds since the stream was opened.
+    var now: Int64
+    var inStepSince: Int64?
+    var hasUnconfirmed = false
+    var wait: ResponseWait
+  }
+
+  @Test(arguments: [
+    Row(testDescription: "the first, for a minute", now: 0, wait: .atMost(.seconds(60))),
+    Row(testDescription: "less after others", now: 45, wait: .atMost(.seconds(15))),
+    Row(testDescription: "no longer", now: 61, wait: .atMost(.zero)),
+    Row(testDescription: "once in step, for ever", now: 70, inStepSince: 5, wait: .forever),
+    Row(
+      testDescription: "with something unconfirmed, for a while", now: 5, inStepSince: 5,
+      hasUnconfirmed: true, wait: .atMost(.seconds(30))),
+    Row(
+      testDescription: "which is over however much has come", now: 34, inStepSince: 5,
+      hasUnconfirmed: true, wait: .atMost(.seconds(1))),
+    Row(
+      testDescription: "and then not at all", now: 36, inStepSince: 5, hasUnconfirmed: true,
+      wait: .atMost(.zero)),
+  ]) func `is waited for`(row: Row) {
+    let start = Instant(nanoseconds: 1_000_000_000)
+    #expect(
+      ResponseWait(
+        at: start + .seconds(row.now), inStepSince: row.inStepSince.map { start + .seconds($0) },
+        firstAnswersBy: start + .seconds(60), hasUnconfirmed: row.hasUnconfirmed) == row.wait)
+  }
+}

@@ -110,18 +110,17 @@ actor Discovery {
   private func next(
     on stream: DiscoveryStream, before deadline: Instant
   ) async throws(ControlError) -> Arrival {
-    let limit: Duration
-    if inStepSince == nil {
-      limit = deadline.since(MonotonicClock.now())
-    } else if client.unconfirmedCount > 0 {
-      limit = Limit.discoveryConfirmation
-    } else {
-      // Pings of the connection notice a control plane that is gone.
-      return try await stream.next().map(Arrival.response) ?? .end
+    let wait = ResponseWait(
+      at: MonotonicClock.now(), inStepSince: inStepSince, firstAnswersBy: deadline,
+      hasUnconfirmed: client.unconfirmedCount > 0)
+    switch wait {
+    case .forever: return try await stream.next().map(Arrival.response) ?? .end
+    case .atMost(.zero): return .silence
+    case .atMost(let limit):
+      return try await within(limit) { () async throws(ControlError) in
+        try await stream.next().map(Arrival.response) ?? .end
+      } ?? .silence
     }
-    return try await within(limit) { () async throws(ControlError) in
-      try await stream.next().map(Arrival.response) ?? .end
-    } ?? .silence
   }
 
   /// What could not be claimed for the size of the request, and was not told again, is gone.

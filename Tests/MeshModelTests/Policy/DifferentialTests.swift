@@ -68,6 +68,7 @@ extension Verdict {
     case .deny(.missingPolicy): "missing"
     case .deny(.unknownWorkload): "unknown"
     case .deny(.aroundWaypoint): "waypoint"
+    case .deny(.couldForgeHeader): "header"
     }
   }
 
