@@ -24,7 +24,7 @@ struct KeyFetch: Hashable, Sendable {
   func keys(within limit: Duration) async throws(KeySourceError) -> [UInt8] {
     let client = HTTPClient(configuration: try configuration())
     let outcome = await withTaskGroup(of: Result<[UInt8], KeySourceError>.self) { group in
-      group.addTask { await outcome(client, within: limit) }
+      group.addTask { await asked(client, within: limit) }
       group.addTask {
         do {
           try await Task.sleep(for: limit)
@@ -64,7 +64,7 @@ struct KeyFetch: Hashable, Sendable {
     return configuration
   }
 
-  private func outcome(
+  private func asked(
     _ client: HTTPClient, within limit: Duration
   ) async -> Result<[UInt8], KeySourceError> {
     do throws(KeySourceError) {

@@ -8,30 +8,31 @@ import Testing
 
   @Test func `and nobody takes another's`() {
     var table = AllowanceTable<Int>(Allowance.Rate(perSecond: 1, burst: 2), limit: 10)
-    #expect((0..<4).map { _ in table.take(1, at: start) } == [true, true, false, false])
-    #expect(table.take(2, at: start))
-    #expect(table.take(1, at: start + .seconds(1)))
+    let taken = [1, 1, 1, 1, 2].map { table.take($0, at: start) }
+    #expect(taken == [true, true, false, false, true])
+    let later = table.take(1, at: start + .seconds(1))
+    #expect(later)
   }
 
   @Test func `what came to something is given back`() {
     var table = AllowanceTable<Int>(Allowance.Rate(perSecond: 1, burst: 1), limit: 10)
-    for _ in 0..<100 {
-      #expect(table.take(1, at: start))
-      table.giveBack(1)
+    let taken = (0..<100).map { _ in
+      defer { table.giveBack(1) }
+      return table.take(1, at: start)
     }
-    #expect(table.take(1, at: start))
-    #expect(!table.take(1, at: start))
+    #expect(!taken.contains(false))
+    let last = (0..<2).map { _ in table.take(1, at: start) }
+    #expect(last == [true, false])
   }
 
   @Test func `those beyond the limit have one together, until others were quiet`() {
     var table = AllowanceTable<Int>(Allowance.Rate(perSecond: 1, burst: 1), limit: 3)
-    for source in 0..<3 { #expect(table.take(source, at: start)) }
-    #expect(table.take(4, at: start))
-    #expect(!table.take(5, at: start))
+    let first = [0, 1, 2, 4, 5].map { table.take($0, at: start) }
+    #expect(first == [true, true, true, true, false])
     #expect(table.count == 3)
     // All three are whole again by now, and forgotten.
-    #expect(table.take(5, at: start + .seconds(2)))
-    #expect(table.take(6, at: start + .seconds(2)))
+    let later = [5, 6].map { table.take($0, at: start + .seconds(2)) }
+    #expect(later == [true, true])
     #expect(table.count == 2)
   }
 

@@ -28,7 +28,7 @@ final class IssuerServer {
       "python3", root + "/Programs/issuer.py", directory, directory + "/server.crt",
       directory + "/server.key",
     ]
-    let output = Pipe()
+    let output = Foundation.Pipe()
     process.standardOutput = output
     process.standardInput = input
     try process.run()

@@ -102,8 +102,6 @@ func status(of call: () async throws -> Void) async -> CallStatus? {
     return nil
   } catch ControlError.status(let status) {
     return status
-  } catch let status as CallStatus {
-    return status
   } catch {
     Issue.record("ended with \(error), not a status")
     return nil
