@@ -186,6 +186,8 @@ let package = Package(
       name: "ControlAPITests",
       dependencies: [
         "CertificateAuthority", "ControlAPI", "IstioAPI", "Linux", "MeshModel",
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: house),

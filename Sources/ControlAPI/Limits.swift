@@ -16,7 +16,7 @@ public enum ControlLimit {
   public static let serverPing = Duration.seconds(30)
   /// How long a server keeps a connection on which nothing is asked.
   public static let serverIdle = Duration.seconds(120)
-  /// How long the first request of a discovery stream may take.
+  /// How long the first request of a discovery stream may take, and the only one of another call.
   public static let firstRequestTimeout = Duration.seconds(10)
   /// How long one response may take to be read by a client before its stream is ended.
   public static let responseTimeout = Duration.seconds(60)
@@ -41,6 +41,8 @@ public enum ControlLimit {
   ///
   /// Times `requestBytes` it bounds what a connection may make a server hold before it is known.
   public static let callsPerConnection = 32
+  /// Certificates that a client may show, its own included.
+  public static let clientCertificates = 8
   /// Connections of one server; more are closed as they come.
   public static let connections = 10_000
 

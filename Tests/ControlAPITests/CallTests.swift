@@ -1,4 +1,6 @@
 import Foundation
+import GRPCCore
+import GRPCProtobuf
 import IstioAPI
 import Linux
 import MeshModel
@@ -77,6 +79,31 @@ import Testing
       await #expect(throws: ControlError.self) {
         try await client.createCertificate("short", lifetime: nil, impersonating: nil)
       }
+    }
+  }
+
+  @Test func `a call for a certificate that asks for nothing is ended in time`() async throws {
+    try await TestServer.run { test in
+      let answer = try await withClient(test.settings()) { client, opening in
+        await #expect(throws: RPCError.self) {
+          try await client.bidirectionalStreaming(
+            request: StreamingClientRequest { _ in
+              opening.finish()
+              // Far longer than the server waits.
+              try await Task.sleep(for: .seconds(120))
+            },
+            descriptor: Istio_V1_Auth_IstioCertificateService.Method.CreateCertificate.descriptor,
+            serializer: ProtobufSerializer<Istio_V1_Auth_IstioCertificateRequest>(),
+            deserializer: ProtobufDeserializer<Istio_V1_Auth_IstioCertificateResponse>(),
+            options: .defaults
+          ) { response in
+            for try await _ in response.messages {}
+          }
+        }
+      }
+      #expect(answer?.code == .deadlineExceeded)
+      #expect(answer?.message == "nothing was asked within \(ControlLimit.firstRequestTimeout)")
+      #expect(test.endpoint.peers.count == 1)
     }
   }
 

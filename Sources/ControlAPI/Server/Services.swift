@@ -92,13 +92,32 @@ struct CertificateService: RegistrableRPCService {
       let peer = peers.peer(at: context.remotePeer, to: context.localPeer, request.metadata)
       do {
         let session = try await endpoint.session(for: peer)
-        let message = try await ServerRequest(stream: request).message
+        let message = try await message(of: request)
         var answer = Istio_V1_Auth_IstioCertificateResponse()
         answer.certChain = try await session.createCertificate(message)
         return StreamingServerResponse(single: ServerResponse(message: answer))
       } catch let status as CallStatus {
         throw status.error
       }
+    }
+  }
+
+  /// The one message of a call, which nobody may hold open without it.
+  private func message(
+    of request: StreamingServerRequest<Istio_V1_Auth_IstioCertificateRequest>
+  ) async throws -> Istio_V1_Auth_IstioCertificateRequest {
+    try await withThrowingTaskGroup(of: Istio_V1_Auth_IstioCertificateRequest?.self) { group in
+      group.addTask { try await ServerRequest(stream: request).message }
+      group.addTask {
+        try await Task.sleep(for: ControlLimit.firstRequestTimeout)
+        return nil
+      }
+      defer { group.cancelAll() }
+      guard let message = try await group.next() ?? nil else {
+        throw CallStatus(
+          .deadlineExceeded, "nothing was asked within \(ControlLimit.firstRequestTimeout)")
+      }
+      return message
     }
   }
 }
