@@ -62,6 +62,9 @@ public struct CertificateAuthority: Sendable {
     return (files, try Issuer(files, now: now))
   }
 
+  /// Whose signatures on revocation lists can be checked here, DER.
+  public var authorities: [[UInt8]] { roots + issuer.intermediates }
+
   /// When the issuing certificate expires: nothing signed lives longer.
   public var notAfter: WallTime { issuer.notAfter }
 

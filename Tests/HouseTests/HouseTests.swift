@@ -20,7 +20,7 @@ private let mayImport: [String: Set<String>] = [
     "Crypto", "FoundationEssentials", "Glibc", "Identity", "MeshModel", "SwiftASN1", "X509",
   ],
   "ControlAPI": [
-    "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "IstioAPI", "Linux",
+    "FoundationEssentials", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "IstioAPI", "Linux",
     "MeshModel", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "SwiftASN1", "SwiftProtobuf",
     "Synchronization", "X509",
   ],

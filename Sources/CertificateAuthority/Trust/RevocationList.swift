@@ -16,8 +16,9 @@ public struct RevocationList: Hashable, Sendable {
   public let entryCount: Int
   public let thisUpdate: WallTime
   public let nextUpdate: WallTime?
+  let issuerName: DistinguishedName
+  private let serialNumbers: Set<[UInt8]>
   private let signed: Signed
-  private let issuerName: DistinguishedName
   private let keyIdentifier: [UInt8]?
 
   private struct Signed: Hashable, Sendable {
@@ -42,14 +43,28 @@ public struct RevocationList: Hashable, Sendable {
       issuer = parts.issuer.description
       issuerName = parts.issuer
       entryCount = parts.entryCount
+      serialNumbers = parts.serialNumbers
       thisUpdate = parts.thisUpdate
       nextUpdate = parts.nextUpdate
       keyIdentifier = parts.keyIdentifier
       signed = Signed(
         bytes: parts.signedBytes, signature: parts.signature, algorithm: parts.algorithm)
+    } catch let error as RevocationListError {
+      throw error
     } catch {
       throw .notList(reason: "\(error)")
     }
+  }
+
+  /// Whether it takes a certificate back that `issuer` signed.
+  ///
+  /// A list that bears another signature still counts when it says that it is of this very key: it may
+  /// have been damaged on its way.
+  func revokes(_ certificate: Certificate, issuedBy issuer: Certificate) -> Bool {
+    guard certificate.issuer == issuerName,
+      serialNumbers.contains(withoutLeadingZeros(certificate.serialNumber.bytes))
+    else { return false }
+    return isSigned(by: issuer) || keyIdentifier.map { $0 == Array(issuer.ownKeyIdentifier) } ?? false
   }
 
   /// Whether one of the certificates, DER each, signed it; one that cannot be read is passed over.
@@ -60,15 +75,16 @@ public struct RevocationList: Hashable, Sendable {
         continue
       }
       if let keyIdentifier, Array(authority.ownKeyIdentifier) != keyIdentifier { continue }
-      guard let algorithm = Self.algorithms[signed.algorithm] else { return .badSignature }
-      if authority.publicKey.isValidSignature(
-        signed.signature, for: signed.bytes, signatureAlgorithm: algorithm)
-      {
-        return .signed
-      }
+      if isSigned(by: authority) { return .signed }
       standing = .badSignature
     }
     return standing
+  }
+
+  private func isSigned(by authority: Certificate) -> Bool {
+    guard let algorithm = Self.algorithms[signed.algorithm] else { return false }
+    return authority.publicKey.isValidSignature(
+      signed.signature, for: signed.bytes, signatureAlgorithm: algorithm)
   }
 
   private static let algorithms: [String: Certificate.SignatureAlgorithm] = [
@@ -94,6 +110,13 @@ extension Certificate {
 private struct Parts: DERParseable {
   static let maximumVersion = 1
 
+  /// Critical extensions whose meaning changes nothing here: the issuer's key, the number, where the
+  /// list is to be had; of an entry the reason and the date. Others say that a list means less or more
+  /// than it says, as one that is a difference to another.
+  private static let harmless: Set<String> = [
+    "2.5.29.35", "2.5.29.20", "2.5.29.28", "2.5.29.21", "2.5.29.24",
+  ]
+
   var signedBytes: [UInt8]
   var signature: [UInt8]
   var algorithm: String
@@ -101,12 +124,13 @@ private struct Parts: DERParseable {
   var thisUpdate: WallTime
   var nextUpdate: WallTime?
   var entryCount = 0
+  var serialNumbers: Set<[UInt8]> = []
   var keyIdentifier: [UInt8]?
 
   init(derEncoded node: ASN1Node) throws {
     var issuer: DistinguishedName?
     var updates: [WallTime] = []
-    var entryCount = 0
+    var revoked = Revoked()
     var keyIdentifier: [UInt8]?
     (signedBytes, algorithm, signature) = try DER.sequence(node, identifier: .sequence) { nodes in
       guard let list = nodes.next() else { throw ASN1Error.invalidASN1Object(reason: "empty") }
@@ -126,7 +150,7 @@ private struct Parts: DERParseable {
         updates = try Parts.times(&parts)
         while let part = parts.next() {
           if part.identifier == .sequence {
-            entryCount = Parts.count(part)
+            revoked = try Parts.revoked(in: part)
           } else {
             keyIdentifier = try Parts.keyIdentifier(in: part)
           }
@@ -145,7 +169,8 @@ private struct Parts: DERParseable {
     self.issuer = issuer
     self.thisUpdate = thisUpdate
     nextUpdate = updates.dropFirst().first
-    self.entryCount = entryCount
+    entryCount = revoked.count
+    serialNumbers = revoked.serialNumbers
     self.keyIdentifier = keyIdentifier
   }
 
@@ -183,24 +208,63 @@ private struct Parts: DERParseable {
     return found
   }
 
-  private static func count(_ node: ASN1Node) -> Int {
-    guard case .constructed(let entries) = node.content else { return 0 }
-    return entries.reduce(0) { count, _ in count + 1 }
+  private struct Revoked {
+    var count = 0
+    var serialNumbers: Set<[UInt8]> = []
+  }
+
+  /// Entries; one whose hold was lifted takes nothing back.
+  private static func revoked(in node: ASN1Node) throws -> Revoked {
+    guard case .constructed(let entries) = node.content else {
+      throw ASN1Error.invalidASN1Object(reason: "entries that are none")
+    }
+    var revoked = Revoked()
+    for entry in entries {
+      revoked.count += 1
+      try DER.sequence(entry, identifier: .sequence) { parts in
+        let serialNumber = try ArraySlice<UInt8>(derEncoded: &parts)
+        _ = parts.next()
+        let reasons = try parts.next().map { try Self.extensions(in: $0) } ?? []
+        if !reasons.contains(where: \.isLiftedHold) {
+          revoked.serialNumbers.insert(withoutLeadingZeros(serialNumber))
+        }
+      }
+    }
+    return revoked
+  }
+
+  private static func extensions(in node: ASN1Node) throws -> [Certificate.Extension] {
+    guard case .constructed(let list) = node.content else {
+      throw ASN1Error.invalidASN1Object(reason: "extensions that are none")
+    }
+    return try list.map { one in
+      let parsed = try Certificate.Extension(derEncoded: one)
+      guard !parsed.critical || harmless.contains(parsed.oid.description) else {
+        throw RevocationListError.unknownExtension(parsed.oid.description)
+      }
+      return parsed
+    }
   }
 
   /// Of the extension authorityKeyIdentifier, RFC 5280, section 5.2.1.
   private static func keyIdentifier(in node: ASN1Node) throws -> [UInt8]? {
     guard case .constructed(let children) = node.content,
-      let list = children.first(where: { $0.identifier == .sequence }),
-      case .constructed(let extensions) = list.content
+      let list = children.first(where: { $0.identifier == .sequence })
     else { return nil }
-    for one in extensions {
-      let parsed = try Certificate.Extension(derEncoded: one)
-      guard parsed.oid == .X509ExtensionID.authorityKeyIdentifier else { continue }
-      return try AuthorityKeyIdentifier(parsed).keyIdentifier.map(Array.init)
-    }
-    return nil
+    let found = try extensions(in: list).first { $0.oid == .X509ExtensionID.authorityKeyIdentifier }
+    return try found.flatMap { try AuthorityKeyIdentifier($0).keyIdentifier }.map(Array.init)
   }
+}
+
+extension Certificate.Extension {
+  /// `removeFromCRL` as the reason of an entry. Source: RFC 5280, section 5.3.1.
+  fileprivate var isLiftedHold: Bool {
+    oid.description == "2.5.29.21" && Array(value) == [0x0a, 0x01, 0x08]
+  }
+}
+
+private func withoutLeadingZeros(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+  Array(bytes.drop { $0 == 0 })
 }
 
 extension WallTime {
@@ -222,12 +286,16 @@ extension WallTime {
 /// Why bytes are no revocation list.
 public enum RevocationListError: Error, Hashable, Sendable {
   case notList(reason: String)
+  /// Critical, and not known here: the list may mean less or more than it says.
+  case unknownExtension(String)
 }
 
 extension RevocationListError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .notList(let reason): "expected an X.509 CRL: \(reason)"
+    case .unknownExtension(let name):
+      "the critical extension \(name) is not followed here; a full list without it will do"
     }
   }
 }

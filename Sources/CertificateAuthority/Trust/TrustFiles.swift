@@ -24,6 +24,24 @@ public enum TrustFiles {
     return found
   }
 
+  /// The same, and the issuers among them whose signature nobody here can check.
+  ///
+  /// A list that says it is of an authority at hand, and is not signed by it, spoils the file.
+  public static func revocationLists(
+    in bytes: [UInt8], checkedWith authorities: [[UInt8]]
+  ) throws(TrustFileError) -> (lists: [RevocationList], unknownIssuers: [String]) {
+    let lists = try revocationLists(in: bytes)
+    var unknown: Set<String> = []
+    for list in lists {
+      switch list.standing(among: authorities) {
+      case .signed: break
+      case .issuerUnknown: unknown.insert(list.issuer)
+      case .badSignature: throw .forged(issuer: list.issuer)
+      }
+    }
+    return (lists, unknown.sorted())
+  }
+
   /// The roots of a trust bundle: self-signed certificates, PEM; at least one.
   public static func roots(in bytes: [UInt8]) throws(TrustFileError) -> [[UInt8]] {
     guard bytes.count <= TrustFileLimit.bundleBytes else { throw .tooLarge(bytes.count) }
@@ -82,6 +100,7 @@ public enum TrustFileError: Error, Hashable, Sendable {
   case noList(found: [String])
   case tooManyLists(Int)
   case notRevocationList(index: Int, RevocationListError)
+  case forged(issuer: String)
   case noRoot
   case tooManyRoots(Int)
   case notCertificate(index: Int, reason: String)
@@ -98,6 +117,7 @@ extension TrustFileError: CustomStringConvertible {
     case .tooManyLists(let count):
       "\(count) revocation lists, expected at most \(TrustFileLimit.lists)"
     case .notRevocationList(let index, let error): "revocation list \(index): \(error)"
+    case .forged(let issuer): "the list of \(issuer) is not signed by it"
     case .noRoot: "expected -----BEGIN CERTIFICATE-----, found none"
     case .tooManyRoots(let count): "\(count) roots, expected at most \(TrustFileLimit.roots)"
     case .notCertificate(let index, let reason): "certificate \(index) cannot be read: \(reason)"

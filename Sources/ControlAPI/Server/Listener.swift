@@ -29,8 +29,9 @@ struct Listener: HTTP2ServerTransport.ListenerFactory {
           guard peers.open() else { throw NoRoom() }
           let connection = connectionName(channel)
           channel.closeFuture.whenComplete { _ in peers.close(connection) }
-          let tls = NIOSSLServerHandler(context: credentials.context)
-          try channel.pipeline.syncOperations.addHandlers([tls, PeerHandler(peers)])
+          let shown = ShownCertificate()
+          let tls = credentials.handler(noting: shown)
+          try channel.pipeline.syncOperations.addHandlers([tls, PeerHandler(peers, shown)])
         }.flatMap {
           connectionConfigurator.configure(channel: channel, tls: .configured(requireALPN: false))
         }.flatMapError { error in
@@ -46,16 +47,50 @@ private struct NoRoom: Error {}
 
 /// The credentials that the next connection gets.
 final class CredentialsInForce: Sendable {
-  private let state: Mutex<NIOSSLContext>
+  private struct State {
+    var context: NIOSSLContext
+    /// Nil: clients are asked for no certificate.
+    var clients: ClientVerification?
 
-  init(_ credentials: ServerCredentials) throws(ControlError) {
-    state = Mutex(try credentials.context())
+    init(_ credentials: ServerCredentials) throws(ControlError) {
+      context = try credentials.context()
+      clients = try credentials.verification()
+    }
   }
 
-  var context: NIOSSLContext { state.withLock { $0 } }
+  private let state: Mutex<State>
+
+  init(_ credentials: ServerCredentials) throws(ControlError) {
+    state = Mutex(try State(credentials))
+  }
+
+  /// TLS for one connection, which leaves there what the client showed.
+  func handler(noting shown: ShownCertificate) -> NIOSSLServerHandler {
+    let (context, clients) = state.withLock { ($0.context, $0.clients) }
+    guard let clients else { return NIOSSLServerHandler(context: context) }
+    return NIOSSLServerHandler(
+      context: context,
+      customVerificationCallback: { certificates, promise in
+        promise.completeWithTask {
+          let found = await clients.verified(try certificates.map { try $0.toDERBytes() })
+          shown.value = found
+          return found == nil ? .failed : .certificateVerified
+        }
+      })
+  }
 
   func replace(with credentials: ServerCredentials) throws(ControlError) {
-    let context = try credentials.context()
-    state.withLock { $0 = context }
+    let next = try State(credentials)
+    state.withLock { $0 = next }
+  }
+}
+
+/// What the client of one connection showed; nil before, and when it showed nothing.
+final class ShownCertificate: Sendable {
+  private let state = Mutex<VerifiedCertificate?>(nil)
+
+  var value: VerifiedCertificate? {
+    get { state.withLock { $0 } }
+    set { state.withLock { $0 = newValue } }
   }
 }

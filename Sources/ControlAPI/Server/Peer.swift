@@ -1,27 +1,24 @@
 import GRPCCore
 import NIOCore
-import NIOSSL
 import NIOTLS
-import SwiftASN1
 import Synchronization
-import X509
 
 /// Who calls a server, as far as the connection and the call's metadata tell.
 public struct Peer: Hashable, Sendable {
   /// For logs: `ipv4:10.0.0.7:41234`.
   public var address: String
-  /// The URIs its verified certificate names; empty without one.
-  public var certificateURIs: [String]
+  /// Nil when it showed none.
+  public var certificate: VerifiedCertificate?
   /// Nothing is known of it yet but that the peer has it.
   public var bearerToken: String?
   public var clusterID: String
 
   public init(
-    address: String, certificateURIs: [String] = [], bearerToken: String? = nil,
+    address: String, certificate: VerifiedCertificate? = nil, bearerToken: String? = nil,
     clusterID: String = ""
   ) {
     self.address = address
-    self.certificateURIs = certificateURIs
+    self.certificate = certificate
     self.bearerToken = bearerToken
     self.clusterID = clusterID
   }
@@ -34,7 +31,7 @@ public struct Peer: Hashable, Sendable {
 final class PeerTable: Sendable {
   private struct State {
     var connections = 0
-    var certificateURIs: [String: [String]] = [:]
+    var certificates: [String: VerifiedCertificate] = [:]
   }
 
   private let state = Mutex(State())
@@ -50,23 +47,23 @@ final class PeerTable: Sendable {
     }
   }
 
-  func verified(_ uris: [String], on connection: String) {
-    state.withLock { $0.certificateURIs[connection] = uris }
+  func verified(_ certificate: VerifiedCertificate, on connection: String) {
+    state.withLock { $0.certificates[connection] = certificate }
   }
 
   func close(_ connection: String?) {
     state.withLock { state in
       state.connections -= 1
-      if let connection { state.certificateURIs[connection] = nil }
+      if let connection { state.certificates[connection] = nil }
     }
   }
 
   /// Who made a call with this metadata over the connection of `address` with our end `local`.
   func peer(at address: String, to local: String, _ metadata: Metadata) -> Peer {
     func first(_ name: String) -> String? { metadata[stringValues: name].first { _ in true } }
-    let uris = state.withLock { $0.certificateURIs[connectionName(address, local)] }
     return Peer(
-      address: address, certificateURIs: uris ?? [],
+      address: address,
+      certificate: state.withLock { $0.certificates[connectionName(address, local)] },
       bearerToken: first("authorization").flatMap(Self.token(in:)),
       clusterID: first("clusterid") ?? "")
   }
@@ -87,11 +84,12 @@ final class PeerHandler: ChannelInboundHandler {
   typealias InboundOut = ByteBuffer
 
   private let table: PeerTable
+  private let shown: ShownCertificate
   private var deadline: Scheduled<Void>?
-  private var address: String?
 
-  init(_ table: PeerTable) {
+  init(_ table: PeerTable, _ shown: ShownCertificate) {
     self.table = table
+    self.shown = shown
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
@@ -118,22 +116,10 @@ final class PeerHandler: ChannelInboundHandler {
   }
 
   private func note(_ context: ChannelHandlerContext) {
-    do {
-      guard let certificate = try context.pipeline.syncOperations.nioSSL_peerCertificate(),
-        let connection = connectionName(context.channel)
-      else { return }
-      table.verified(try uris(in: certificate.toDERBytes()), on: connection)
-    } catch {
-      // A certificate that cannot be read names nobody: the peer is as one without.
+    guard let certificate = shown.value, let connection = connectionName(context.channel) else {
+      return
     }
-  }
-
-  private func uris(in certificate: [UInt8]) throws -> [String] {
-    let names = try Certificate(derEncoded: certificate).extensions.subjectAlternativeNames
-    return names?.compactMap { name in
-      guard case .uniformResourceIdentifier(let uri) = name else { return nil }
-      return uri
-    } ?? []
+    table.verified(certificate, on: connection)
   }
 }
 

@@ -36,6 +36,17 @@ public struct ServerCredentials: Hashable, Sendable {
     }
   }
 
+  /// Nil: clients are asked for no certificate.
+  func verification() throws(ControlError) -> ClientVerification? {
+    guard !clientRoots.isEmpty else { return nil }
+    let roots = try certificates(in: clientRoots, "the clients' roots")
+    do {
+      return try ClientVerification(roots: roots.map { try $0.toDERBytes() })
+    } catch {
+      throw .badCredentials(reason: "the clients' roots cannot be used: \(error)")
+    }
+  }
+
   private func certificates(
     in bytes: [UInt8], _ name: String
   ) throws(ControlError) -> [NIOSSLCertificate] {

@@ -41,6 +41,9 @@ struct ControlMetrics {
     family(
       &text, "skein_control_streams_refused_total", "Streams refused", "reason",
       counters.streamsRefused)
+    family(
+      &text, "skein_control_streams_ended_total", "Streams whose proof ended before them", "reason",
+      counters.streamsEnded)
     counter(&text, "skein_control_responses_total", "Responses sent", counters.responses)
     counter(
       &text, "skein_control_resources_sent_total", "Resources sent to all streams",

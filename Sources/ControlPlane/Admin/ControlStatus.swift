@@ -34,6 +34,20 @@ struct ControlStatus: Codable, Hashable, Sendable {
     var staticTokens: Int?
     var issuer: String?
     var issuerKeys: Int?
+    /// Of client certificates; absent when nobody asked for any.
+    var revocations: Revocations?
+  }
+
+  struct Revocations: Codable, Hashable, Sendable {
+    var file: String
+    /// `enforced`, `last good` or `refusing`.
+    var state: String
+    var entries: Int
+    /// When the first list wanted to be replaced; a list that is past it still counts.
+    var nextUpdate: String?
+    var isOutdated: Bool
+    /// Authorities of lists whose signature cannot be checked here.
+    var unknownIssuers: [String]
   }
 
   var version: String
@@ -62,6 +76,10 @@ extension ControlStatus {
     text += "\(mesh.warnings) warnings\n"
     text += "  authority     expires \(authority.expires), \(authority.roots) roots, "
     text += "\(authority.issued) certificates issued, \(authority.refused) refused\n"
+    if let revocations = authentication.revocations {
+      text += "  revocations   \(revocations.state), \(revocations.entries) entries"
+      text += revocations.isOutdated ? ", past their next update; they still count\n" : "\n"
+    }
     text += "  connections   \(connections), \(streamCount) streams\n\n"
     for diagnostic in mesh.diagnostics { text += diagnostic + "\n" }
     var table = Table(columns: ["NODE", "PEER", "SINCE", "GENERATION", "SENT", "REFUSED"])

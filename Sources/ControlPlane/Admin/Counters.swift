@@ -10,6 +10,8 @@ final class Counters: Sendable {
 
   struct Values: Equatable, Sendable {
     var streamsRefused: [String: UInt64] = [:]
+    /// Streams of which the proof ended before they did.
+    var streamsEnded: [String: UInt64] = [:]
     var responses: UInt64 = 0
     var resources: UInt64 = 0
     var removals: UInt64 = 0
@@ -25,6 +27,10 @@ final class Counters: Sendable {
 
   func stream(refused reason: String) {
     state.withLock { $0.streamsRefused[reason, default: 0] += 1 }
+  }
+
+  func stream(ended reason: String) {
+    state.withLock { $0.streamsEnded[reason, default: 0] += 1 }
   }
 
   func sent(resources: Int, removals: Int) {

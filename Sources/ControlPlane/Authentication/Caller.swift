@@ -22,6 +22,8 @@ struct Caller: Hashable, Sendable {
 
   var role: Role
   var proof: Proof
+  /// When the proof ends by itself; nil: when it is withdrawn.
+  var validUntil: WallTime?
 }
 
 extension Caller: CustomStringConvertible {
@@ -49,7 +51,16 @@ enum AuthenticationFailure: Error, Hashable, Sendable {
   case noKeys(reason: String)
   /// A node's agent, but of which node?
   case nodeUnknown(subject: String)
+  /// Neither a service account nor named as nodes are.
+  case notNode(subject: String)
   case unusableCertificate(uris: [String])
+  /// The root it leads to is none of ours any more.
+  case unknownRoot
+  /// Counted from the leaf, which is 0.
+  case revoked(place: Int)
+  case revocationsUnknown(reason: String)
+  /// What was shown proves another caller now.
+  case otherCaller(String)
   /// From where it calls too much was tried in vain.
   case tooManyAttempts
 }
@@ -70,7 +81,12 @@ extension AuthenticationFailure {
     case .badSignature: "bad_signature"
     case .noKeys: "no_keys"
     case .nodeUnknown: "node_unknown"
+    case .notNode: "not_a_node"
     case .unusableCertificate: "unusable_certificate"
+    case .unknownRoot: "unknown_root"
+    case .revoked: "revoked"
+    case .revocationsUnknown: "revocations_unknown"
+    case .otherCaller: "other_caller"
     case .tooManyAttempts: "too_many_attempts"
     }
   }
@@ -95,7 +111,7 @@ extension AuthenticationFailure: CustomStringConvertible {
     case .wrongIssuer(let issuer): "the token is from \(issuer), not from --oidc-issuer"
     case .wrongAudience(let audiences):
       "the token is for \(audiences.joined(separator: ", ")), not for --oidc-audience"
-    case .expired(let time): "the token expired at \(time.timestamp)"
+    case .expired(let time): "the token or certificate expired at \(time.timestamp)"
     case .notYetValid(let time): "the token is valid from \(time.timestamp) on"
     case .algorithmNotAllowed(let name): "the token is signed with \(name), which is not allowed"
     case .unknownKey(let identifier): "the issuer has no key \(identifier)"
@@ -104,6 +120,14 @@ extension AuthenticationFailure: CustomStringConvertible {
     case .nodeUnknown(let subject):
       "\(subject) is a node agent's account, but its token names no node, nor a pod whose node is "
         + "known"
+    case .notNode(let subject):
+      "\(subject) is no service account, and does not begin with --oidc-node-prefix"
+    case .unknownRoot: "the certificate leads to a root that is not trusted any more"
+    case .revoked(0): "the certificate was taken back (--crl-file)"
+    case .revoked(let place): "the authority \(place) above the certificate was taken back (--crl-file)"
+    case .revocationsUnknown(let reason):
+      "no client certificate is taken while --crl-file cannot be read: \(reason)"
+    case .otherCaller(let caller): "what it showed is the proof of \(caller) now"
     case .unusableCertificate(let uris):
       "the certificate names no node of this trust domain: "
         + uris.joined(separator: ", ")
@@ -142,6 +166,21 @@ struct Authentication: Sendable {
     for authenticator in authenticators {
       if let caller = try await authenticator.caller(of: peer, at: now) { return caller }
     }
-    throw peer.bearerToken == nil && peer.certificateURIs.isEmpty ? .noCredentials : .unknownToken
+    throw peer.bearerToken == nil && peer.certificate == nil ? .noCredentials : .unknownToken
+  }
+
+  /// Why what a peer showed at a time does not prove the same any more; nil while it does.
+  ///
+  /// Judged by the tokens, keys, roots and revocations of now, and the clock of then: a proof that
+  /// ended by itself is another matter.
+  func objection(
+    to caller: Caller, by peer: Peer, shownAt time: WallTime
+  ) async -> AuthenticationFailure? {
+    do throws(AuthenticationFailure) {
+      let found = try await proven(peer, at: time)
+      return found.role == caller.role ? nil : .otherCaller("\(found)")
+    } catch {
+      return error
+    }
   }
 }

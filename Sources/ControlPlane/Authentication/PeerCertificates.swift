@@ -6,24 +6,29 @@ import MeshModel
 /// A workload's is no proof: with a stolen one anybody could renew it for ever, revoked or not.
 struct PeerCertificates: Authenticator {
   let trustDomain: String
+  /// Whose roots count now: a connection may be older than the last change.
+  let signer: Signer
+  /// Nil: nobody asked for revocations.
+  let revocations: RevocationFile?
 
-  func caller(of peer: Peer, at now: WallTime) throws(AuthenticationFailure) -> Caller? {
+  func caller(of peer: Peer, at now: WallTime) async throws(AuthenticationFailure) -> Caller? {
     // A token that is shown counts alone: a wrong one is not made good by a certificate.
-    guard peer.bearerToken == nil, !peer.certificateURIs.isEmpty else { return nil }
-    for uri in peer.certificateURIs {
-      if let role = role(uri) { return Caller(role: role, proof: .certificate) }
+    guard peer.bearerToken == nil, let certificate = peer.certificate else { return nil }
+    guard let role = certificate.uris.lazy.compactMap(role).first else {
+      throw .unusableCertificate(uris: certificate.uris)
     }
-    throw .unusableCertificate(uris: peer.certificateURIs)
+    guard now < certificate.notAfter else { throw .expired(at: certificate.notAfter) }
+    guard let root = certificate.chain.last, await signer.trusts(root) else { throw .unknownRoot }
+    try revocations?.check(certificate.chain)
+    return Caller(role: role, proof: .certificate, validUntil: certificate.notAfter)
   }
 
+  /// Nil for a URI that names none of our nodes; another one of the certificate may.
   private func role(_ uri: String) -> Caller.Role? {
     let prefix = "spiffe://\(trustDomain)/node/"
-    if uri.hasPrefix(prefix) {
-      let name = String(uri.dropFirst(prefix.count))
-      return isNodeName(name) ? .node(name) : nil
-    }
-    // Another URI of the certificate may be one of ours.
-    return nil
+    guard uri.hasPrefix(prefix) else { return nil }
+    let name = String(uri.dropFirst(prefix.count))
+    return isNodeName(name) ? .node(name) : nil
   }
 }
 

@@ -13,7 +13,9 @@ struct SignedTokens: Authenticator {
     guard let token = peer.bearerToken else { return nil }
     let claims = try await claims(in: token)
     try rules.check(claims, at: now)
-    return Caller(role: try rules.role(of: claims, nodeOfPod: nodeOfPod), proof: .oidc)
+    return Caller(
+      role: try rules.role(of: claims, nodeOfPod: nodeOfPod), proof: .oidc,
+      validUntil: claims.expires)
   }
 
   /// An unknown key may be a new one: its caller alone waits for word of the issuer.

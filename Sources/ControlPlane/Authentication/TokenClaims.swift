@@ -34,6 +34,8 @@ struct TokenRules: Hashable, Sendable {
   var trustDomain: String
   /// The accounts of node agents, `namespace/name`; any other account is a workload.
   var nodeAccounts: Set<String>
+  /// How subjects begin that name nodes and are no service accounts; the rest is the name.
+  var nodePrefix: String
 
   func check(_ claims: TokenClaims, at now: WallTime) throws(AuthenticationFailure) {
     let skew = Double(Self.clockSkew.components.seconds)
@@ -80,11 +82,12 @@ struct TokenRules: Hashable, Sendable {
     return (String(parts[2]), String(parts[3]))
   }
 
-  /// Outside Kubernetes the subject itself is the node: `node-a`, or `system:node:node-a`.
+  /// Outside Kubernetes the subject itself is the node: `system:node:node-a`.
+  ///
+  /// An issuer may have many other subjects, people among them, who are no nodes by being named so.
   private func node(of subject: String) throws(AuthenticationFailure) -> Caller.Role {
-    let prefix = "system:node:"
-    let name = subject.hasPrefix(prefix) ? String(subject.dropFirst(prefix.count)) : subject
-    guard isNodeName(name) else { throw .nodeUnknown(subject: subject) }
+    let name = String(subject.dropFirst(nodePrefix.count))
+    guard subject.hasPrefix(nodePrefix), isNodeName(name) else { throw .notNode(subject: subject) }
     return .node(name)
   }
 }

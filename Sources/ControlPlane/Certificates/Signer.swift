@@ -16,6 +16,12 @@ actor Signer {
   var notAfter: WallTime { authority.notAfter }
   var rootCount: Int { authority.roots.count }
 
+  /// Whether a root, DER, is trusted now.
+  func trusts(_ root: [UInt8]) -> Bool { authority.roots.contains(root) }
+
+  /// DER of those whose signatures on revocation lists can be checked.
+  var authorities: [[UInt8]] { authority.authorities }
+
   /// Every trusted root, PEM.
   var rootsText: String { pem(authority.roots) }
 

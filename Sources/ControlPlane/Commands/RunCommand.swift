@@ -63,6 +63,14 @@ struct RunCommand: AsyncParsableCommand {
     help: "Service account of node agents, NAMESPACE/NAME; repeat. (default: istio-system/ztunnel)")
   var nodeAccounts: [String] = []
 
+  @Option(help: "How subjects of the issuer begin that name a node and are no service account.")
+  var oidcNodePrefix = "system:node:"
+
+  @Option(
+    name: .customLong("crl-file"),
+    help: "Revocation lists (PEM or DER) of client certificates; watched, never silently off.")
+  var revocationFile: String?
+
   @Option(help: "The longest life of a certificate; who asks for more is refused.")
   var maxLifetime = DurationArgument(.seconds(90 * 86_400))
 
@@ -133,11 +141,13 @@ struct RunCommand: AsyncParsableCommand {
     let issuer = oidcIssuer.map { url in
       RunSettings.Issuer(
         url: url, audience: oidcAudience, keys: jwksFile.map { .file($0) } ?? .issuer(roots: oidcRootCert),
-        nodeAccounts: nodeAccounts.isEmpty ? ["istio-system/ztunnel"] : Set(nodeAccounts))
+        nodeAccounts: nodeAccounts.isEmpty ? ["istio-system/ztunnel"] : Set(nodeAccounts),
+        nodePrefix: oidcNodePrefix)
     }
     let settings = RunSettings(
       configDirectory: configDirectory, caDirectory: caDirectory, host: address.host,
       port: address.port, serving: serving, tokenFile: tokenFile, issuer: issuer,
+      revocationFile: revocationFile,
       lifetimes: LifetimeRule(standard: defaultLifetime.duration, most: maxLifetime.duration),
       trustDomain: trustDomain, clusterDomain: clusterDomain, admin: admin.address,
       metrics: metricsAddress?.address, logFormat: logFormat)

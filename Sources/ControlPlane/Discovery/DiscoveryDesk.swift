@@ -23,7 +23,9 @@ struct DiscoveryDesk: DiscoveryEndpoint {
 
   /// Nothing that nodes share is taken before it is clear that a node is asking.
   func session(for peer: Peer) async throws(CallStatus) -> any DiscoverySession {
-    let node = try await node(of: peer)
+    // Before it is asked: what changes meanwhile is looked at again.
+    let trustChanges = register.trustChanges
+    let (node, caller) = try await node(of: peer)
     do throws(Publisher.Refusal) {
       try publisher.admit(at: MonotonicClock.now())
     } catch {
@@ -31,10 +33,13 @@ struct DiscoveryDesk: DiscoveryEndpoint {
       throw error.status
     }
     return NodeSession(
-      node: node, peer: peer, publisher: publisher, register: register, counters: counters)
+      node: node, peer: peer, publisher: publisher, register: register, counters: counters,
+      proof: StreamProof(
+        caller: caller, peer: peer, authentication: authentication, shownAt: WallClock.now(),
+        trustChanges: trustChanges, jitter: Double(Random.uint64() >> 11) / Double(1 << 53)))
   }
 
-  private func node(of peer: Peer) async throws(CallStatus) -> String {
+  private func node(of peer: Peer) async throws(CallStatus) -> (String, Caller) {
     let caller: Caller
     do throws(AuthenticationFailure) {
       caller = try await authentication.caller(of: peer, at: WallClock.now())
@@ -53,7 +58,7 @@ struct DiscoveryDesk: DiscoveryEndpoint {
         metadata: ["peer": "\(peer.address)", "caller": "\(caller)", "reason": "not a node agent"])
       throw CallStatus(.permissionDenied, "discovery is for node agents")
     }
-    return node
+    return (node, caller)
   }
 }
 

@@ -16,11 +16,14 @@ struct NodeSession: DiscoverySession {
   let publisher: Publisher
   let register: StreamRegister
   let counters: Counters
+  let proof: StreamProof
 
   func serve(_ exchange: DiscoveryExchange) async throws(CallStatus) {
     // First woken, then shown: what is published in between is not missed.
     let number = publisher.add(exchange)
-    register.open(number, StreamStatus(node: node, peer: peer.address, since: WallClock.now()))
+    register.open(
+      number, StreamStatus(node: node, peer: peer.address, since: WallClock.now()), exchange,
+      endsAt: proof.endsAt)
     defer {
       publisher.remove(number)
       register.close(number)
@@ -47,6 +50,7 @@ private struct Stream {
   let session: NodeSession
   var server: DiscoveryServer
   let logger: Logger
+  private var proof: StreamProof
   /// When the oldest generation was read that the client has not been sent, because it had not
   /// acknowledged what came before.
   private var owedSince: Instant?
@@ -56,6 +60,7 @@ private struct Stream {
     self.session = session
     self.server = server
     self.logger = logger
+    proof = session.proof
   }
 
   mutating func run(_ exchange: DiscoveryExchange, _ number: UInt64) async throws(CallStatus) {
@@ -66,6 +71,7 @@ private struct Stream {
       } catch {
         throw error.asStatus
       }
+      try await prove()
       let responses: [DiscoveryExchange.Response]
       switch event {
       case .request(let request): responses = try take(request)
@@ -74,6 +80,17 @@ private struct Stream {
       }
       try await send(responses, on: exchange)
       session.register.update(number) { $0.take(server) }
+    }
+  }
+
+  /// Nobody is told anything any more whose proof is gone.
+  private mutating func prove() async throws(CallStatus) {
+    do throws(StreamProof.End) {
+      try await proof.check(trustChanges: session.register.trustChanges, now: WallClock.now())
+    } catch {
+      session.counters.stream(ended: error.label)
+      logger.warning("stream ended", metadata: ["reason": "\(error)"])
+      throw error.status
     }
   }
 

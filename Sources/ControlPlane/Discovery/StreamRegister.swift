@@ -1,35 +1,73 @@
+import ControlAPI
 import Linux
 import MeshModel
 import Synchronization
 import Telemetry
 import XDS
 
-/// What is known of the streams that are open; for status.
+/// The streams that are open: what is known of each, and until when it may stay.
 final class StreamRegister: Sendable {
-  private let streams = Mutex<[UInt64: StreamStatus]>([:])
+  private struct Entry {
+    var status: StreamStatus
+    var exchange: DiscoveryExchange
+    var endsAt: WallTime?
+  }
 
-  func open(_ number: UInt64, _ status: StreamStatus) {
-    streams.withLock { $0[number] = status }
+  private struct State {
+    var streams: [UInt64: Entry] = [:]
+    var trustChanges: UInt64 = 0
+  }
+
+  private let state = Mutex(State())
+
+  /// How often tokens, keys, roots or revocations have changed.
+  var trustChanges: UInt64 { state.withLock(\.trustChanges) }
+
+  /// - endsAt: when the stream must look whether it may stay.
+  func open(
+    _ number: UInt64, _ status: StreamStatus, _ exchange: DiscoveryExchange, endsAt: WallTime?
+  ) {
+    state.withLock {
+      $0.streams[number] = Entry(status: status, exchange: exchange, endsAt: endsAt)
+    }
   }
 
   func update(_ number: UInt64, _ change: (inout StreamStatus) -> Void) {
-    streams.withLock { streams in
-      guard var status = streams[number] else { return }
-      change(&status)
-      streams[number] = status
+    state.withLock { state in
+      guard var entry = state.streams[number] else { return }
+      change(&entry.status)
+      state.streams[number] = entry
     }
   }
 
   func close(_ number: UInt64) {
-    streams.withLock { _ = $0.removeValue(forKey: number) }
+    state.withLock { _ = $0.streams.removeValue(forKey: number) }
   }
 
-  var count: Int { streams.withLock(\.count) }
+  /// Has every stream look whether its proof still holds.
+  func trustChanged() {
+    let exchanges = state.withLock { state in
+      state.trustChanges += 1
+      return state.streams.values.map(\.exchange)
+    }
+    for exchange in exchanges { exchange.nudge() }
+  }
+
+  /// Wakes the streams whose proof has ended by itself.
+  func wakeOverdue(at now: WallTime) {
+    let exchanges = state.withLock { state in
+      state.streams.values.filter { $0.endsAt.map { $0 <= now } ?? false }.map(\.exchange)
+    }
+    for exchange in exchanges { exchange.nudge() }
+  }
+
+  var count: Int { state.withLock(\.streams.count) }
 
   /// By node, then by age.
   var all: [StreamStatus] {
-    streams.withLock { streams in
-      streams.sorted { ($0.value.node, $0.key) < ($1.value.node, $1.key) }.map(\.value)
+    state.withLock { state in
+      state.streams.sorted { ($0.value.status.node, $0.key) < ($1.value.status.node, $1.key) }
+        .map(\.value.status)
     }
   }
 }

@@ -18,6 +18,7 @@ final class Core: Sendable {
   let signer: Signer
   let tokens: StaticTokens?
   let keys: KeySource?
+  let revocations: RevocationFile?
   let authentication: Authentication
   let serving: Serving
   let server: ControlServer
@@ -44,8 +45,14 @@ final class Core: Sendable {
       case .issuer(let roots): KeySource(.issuer(KeyFetch(issuer: issuer.url, rootsFile: roots)))
       }
     }
+    let revocations = settings.revocationFile.map { RevocationFile(path: $0) }
+    _ = revocations?.reload(authorities: await signer.authorities)
     (self.signer, self.tokens, self.keys) = (signer, tokens, keys)
-    authentication = Self.authentication(settings, publisher, tokens, keys)
+    self.revocations = revocations
+    authentication = Self.authentication(
+      settings, publisher, tokens, keys,
+      PeerCertificates(
+        trustDomain: settings.trustDomain, signer: signer, revocations: revocations))
     serving = Serving(settings.serving, signer: signer)
     server = try ControlServer(
       host: settings.host, port: settings.port, credentials: try await serving.credentials(),
@@ -58,7 +65,8 @@ final class Core: Sendable {
   }
 
   private static func authentication(
-    _ settings: RunSettings, _ publisher: Publisher, _ tokens: StaticTokens?, _ keys: KeySource?
+    _ settings: RunSettings, _ publisher: Publisher, _ tokens: StaticTokens?, _ keys: KeySource?,
+    _ certificates: PeerCertificates
   ) -> Authentication {
     var authenticators: [any Authenticator] = []
     if let tokens { authenticators.append(tokens) }
@@ -67,10 +75,10 @@ final class Core: Sendable {
         SignedTokens(
           rules: TokenRules(
             issuer: issuer.url, audience: issuer.audience, trustDomain: settings.trustDomain,
-            nodeAccounts: issuer.nodeAccounts),
+            nodeAccounts: issuer.nodeAccounts, nodePrefix: issuer.nodePrefix),
           keys: keys, nodeOfPod: { publisher.current?.placements.node(of: $0) }))
     }
-    authenticators.append(PeerCertificates(trustDomain: settings.trustDomain))
+    authenticators.append(certificates)
     return Authentication(authenticators: authenticators)
   }
 
@@ -113,6 +121,7 @@ extension Core {
     if let problem = serving.problem { problems.append("serving certificate: \(problem)") }
     if let problem = tokens?.problem { problems.append("tokens: \(problem)") }
     if let problem = await keys?.problem { problems.append("issuer's keys: \(problem)") }
+    if let problem = revocations?.problem { problems.append("revocations: \(problem)") }
     let values = counters.values
     let issued = values.certificates[.issued] ?? 0
     let streams = register.all
@@ -124,7 +133,8 @@ extension Core {
         refused: values.certificates.values.reduce(0, +) - issued,
         servingExpires: serving.notAfter?.timestamp),
       authentication: ControlStatus.Authentication(
-        staticTokens: tokens?.count, issuer: settings.issuer?.url, issuerKeys: await keys?.count),
+        staticTokens: tokens?.count, issuer: settings.issuer?.url, issuerKeys: await keys?.count,
+        revocations: revocations?.status(at: WallClock.now())),
       streamCount: streams.count, streams: Array(streams.prefix(Limit.streamsShown)))
   }
 

@@ -101,17 +101,39 @@ struct CoreService: ServiceLifecycle.Service {
     }
   }
 
+  /// Takes up what callers' proofs are judged by; true when something of it changed.
+  private func reloadProofs(_ keyChanges: inout UInt64) async -> Bool {
+    var hasChanged = false
+    if core.tokens?.reload() ?? false {
+      core.logger.info("tokens reloaded")
+      hasChanged = true
+    }
+    if core.revocations?.reload(authorities: await core.signer.authorities) ?? false {
+      core.logger.info("revocations reloaded")
+      hasChanged = true
+    }
+    await core.keys?.refresh(at: MonotonicClock.now())
+    let changes = await core.keys?.changes ?? 0
+    if changes != keyChanges {
+      core.logger.info("issuer's keys changed")
+      (keyChanges, hasChanged) = (changes, true)
+    }
+    return hasChanged
+  }
+
   /// Takes up changed authority files, TLS files and tokens; says so when they are wrong.
   private func watchFiles() async {
     var said: Set<String> = []
+    var keyChanges = await core.keys?.changes ?? 0
     while true {
       let isAuthorityNew = await core.signer.reload()
       if isAuthorityNew { core.logger.info("certificate authority reloaded") }
       if await core.serving.renew(core.server, isAuthorityNew: isAuthorityNew) {
         core.logger.info("serving certificate in force")
       }
-      if core.tokens?.reload() ?? false { core.logger.info("tokens reloaded") }
-      await core.keys?.refresh(at: MonotonicClock.now())
+      let areProofsNew = await reloadProofs(&keyChanges)
+      if isAuthorityNew || areProofsNew { core.register.trustChanged() }
+      core.register.wakeOverdue(at: WallClock.now())
       let problems = await core.status().problems.filter { $0.contains(": ") }
       for problem in problems where !said.contains(problem) {
         core.logger.error("not taken up", metadata: ["reason": "\(problem)"])

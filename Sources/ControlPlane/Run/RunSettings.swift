@@ -23,6 +23,8 @@ struct RunSettings: Sendable, Equatable {
     var keys: KeyPlace
     /// `namespace/name` of node agents.
     var nodeAccounts: Set<String>
+    /// How other subjects begin that name nodes.
+    var nodePrefix = "system:node:"
   }
 
   var configDirectory: String
@@ -33,6 +35,8 @@ struct RunSettings: Sendable, Equatable {
   var serving: Serving
   var tokenFile: String?
   var issuer: Issuer?
+  /// Revocation lists of client certificates; nil when nobody asked for any.
+  var revocationFile: String?
   var lifetimes: LifetimeRule
   var trustDomain: String
   var clusterDomain: String

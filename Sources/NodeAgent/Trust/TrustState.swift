@@ -68,21 +68,12 @@ struct TrustState: Equatable, Sendable {
     case .unreadable(let reason): revocationError = reason
     case .bytes(let bytes):
       do throws(TrustFileError) {
-        let lists = try TrustFiles.revocationLists(in: bytes)
-        var unknown: Set<String> = []
-        for list in lists {
-          switch list.standing(among: authorities) {
-          case .signed: break
-          case .issuerUnknown: unknown.insert(list.issuer)
-          case .badSignature:
-            revocationError = "the list of \(list.issuer) is not signed by it"
-            return
-          }
-        }
+        let (lists, unknown) = try TrustFiles.revocationLists(
+          in: bytes, checkedWith: authorities)
         revocationError = nil
         revocations = Revocations(
           lists: lists.map(\.der), entries: lists.reduce(0) { $0 + $1.entryCount }, loadedAt: now,
-          nextUpdate: lists.compactMap(\.nextUpdate).min(), unknownIssuers: unknown.sorted())
+          nextUpdate: lists.compactMap(\.nextUpdate).min(), unknownIssuers: unknown)
       } catch {
         revocationError = "\(error)"
       }

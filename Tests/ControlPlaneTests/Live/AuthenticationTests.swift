@@ -43,45 +43,17 @@ private let web = "spiffe://cluster.local/ns/shop/sa/web"
 
   @Test func `a client certificate of the mesh is proof enough`() async throws {
     try await Plane.run { plane in
-      let agent = try clientCertificate("spiffe://cluster.local/node/a", plane)
+      let agent = try plane.settings(certificateFor: "spiffe://cluster.local/node/a")
       #expect(await openStream(agent) == nil)
       #expect(await ask(agent) == nil)
       #expect(await ask(agent, for: "spiffe://cluster.local/ns/shop/sa/db") != nil)
       // A workload's could be renewed for ever, also after it was revoked.
-      let workload = try clientCertificate(web, plane)
+      let workload = try plane.settings(certificateFor: web)
       #expect(await openStream(workload) == CertificateDesk.denial)
       #expect(await ask(workload, for: nil) != nil)
-      let stranger = try clientCertificate("spiffe://else.where/node/a", plane)
+      let stranger = try plane.settings(certificateFor: "spiffe://else.where/node/a")
       #expect(await openStream(stranger) == CertificateDesk.denial)
     }
-  }
-
-  /// A certificate for `uri`, signed with the authority's own key by openssl.
-  private func clientCertificate(_ uri: String, _ plane: Plane) throws -> ChannelSettings {
-    let base = "\(plane.directory)/client-\(UUID().uuidString)"
-    try put(
-      base + ".cnf", "subjectAltName=critical,URI:\(uri)\nextendedKeyUsage=clientAuth\n")
-    try openssl(
-      "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-      "/CN=x", "-keyout", base + ".key", "-out", base + ".csr")
-    try openssl(
-      "x509", "-req", "-in", base + ".csr", "-CA", plane.directory + "/ca/ca.crt", "-CAkey",
-      plane.directory + "/ca/ca.key", "-days", "1", "-extfile", base + ".cnf", "-out",
-      base + ".crt")
-    var settings = plane.settings(node: nil)
-    settings.clientCertificate = .init(chain: .file(base + ".crt"), key: .file(base + ".key"))
-    return settings
-  }
-
-  private func openssl(_ arguments: String...) throws {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/openssl")
-    process.arguments = arguments
-    process.standardError = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    try #require(process.terminationStatus == 0)
   }
 }
 

@@ -81,8 +81,9 @@ import Testing
     namespace: "istio-system", serviceaccount: .init(name: "ztunnel"))
 
   @Test(arguments: [
-    Subject(testDescription: "a node by its name", subject: "node-7", role: .node("node-7")),
-    Subject(testDescription: "a kubelet", subject: "system:node:node-7", role: .node("node-7")),
+    Subject(testDescription: "a node", subject: "system:node:node-7", role: .node("node-7")),
+    Subject(testDescription: "no node by its mere name", subject: "node-7", role: nil),
+    Subject(testDescription: "no node without a name", subject: "system:node:", role: nil),
     Subject(testDescription: "no node", subject: "user@example.org", role: nil),
     Subject(
       testDescription: "an agent with its node",
@@ -104,7 +105,7 @@ import Testing
   func `a token's subject is`(subject: Subject) {
     let rules = TokenRules(
       issuer: "", audience: "", trustDomain: "cluster.local",
-      nodeAccounts: ["istio-system/ztunnel"])
+      nodeAccounts: ["istio-system/ztunnel"], nodePrefix: "system:node:")
     let claims = TokenClaims(
       issuer: "", subject: subject.subject, audiences: [],
       expires: WallTime(secondsSinceEpoch: 0), notBefore: nil, kubernetes: subject.kubernetes)

@@ -128,3 +128,13 @@ func ask(
       .createCertificate(signingRequest(), lifetime: nil, impersonating: identity)
   }
 }
+
+/// Opens a stream and reads until it ends.
+func holdStream(_ settings: ChannelSettings) async -> CallStatus? {
+  await status {
+    try await DiscoveryStream.open(settings) { stream throws(ControlError) in
+      try await stream.send(Ask.everything())
+      while try await stream.next() != nil {}
+    }
+  }
+}

@@ -20,6 +20,8 @@ final class Plane: Sendable {
   struct Options {
     var issuer: RunSettings.Issuer?
     var lifetimes = LifetimeRule(standard: .seconds(3_600), most: .seconds(86_400))
+    /// Client certificates are looked up in crl.pem of the directory.
+    var hasRevocations = false
     var pods = [Pod("web", node: "a", account: "web"), Pod("db", node: "b", account: "db")]
     /// Gets the directory before the control plane starts.
     var prepare: (String) throws -> Void = { _ in }
@@ -63,7 +65,9 @@ final class Plane: Sendable {
     RunSettings(
       configDirectory: directory + "/manifests", caDirectory: directory + "/ca",
       host: "127.0.0.1", port: 0, serving: .issued(names: ["localhost", "127.0.0.1"]),
-      tokenFile: directory + "/tokens", issuer: options.issuer, lifetimes: options.lifetimes,
+      tokenFile: directory + "/tokens", issuer: options.issuer,
+      revocationFile: options.hasRevocations ? directory + "/crl.pem" : nil,
+      lifetimes: options.lifetimes,
       trustDomain: "cluster.local", clusterDomain: "cluster.local", admin: nil, metrics: nil,
       logFormat: .text)
   }
