@@ -18,7 +18,7 @@ extension ConnectionFacts {
     guard let workload else { return .deny(because: .unknownWorkload) }
     let (policies, missing) = index.policies(for: workload)
     return verdict(
-      under: policies.filter { !$0.isDryRun }, missing: missing.first,
+      at: workload, under: policies.filter { !$0.isDryRun }, missing: missing.first,
       fault: fault(at: workload, in: index))
   }
 
@@ -29,7 +29,7 @@ extension ConnectionFacts {
     let enforced = policies.filter { !$0.isDryRun }
     let fault = fault(at: workload, in: index)
     func isAllowed(_ policies: [AuthorizationPolicy]) -> Bool {
-      verdict(under: policies, missing: missing.first, fault: fault).isAllowed
+      verdict(at: workload, under: policies, missing: missing.first, fault: fault).isAllowed
     }
     let isAllowedNow = isAllowed(enforced)
     return policies.filter(\.isDryRun).compactMap { policy in
@@ -50,10 +50,11 @@ extension ConnectionFacts {
   }
 
   private func verdict(
-    under policies: [AuthorizationPolicy], missing: PolicyKey?, fault: Verdict.Denial?
+    at workload: Workload, under policies: [AuthorizationPolicy], missing: PolicyKey?,
+    fault: Verdict.Denial?
   ) -> Verdict {
     if policies.isEmpty, missing == nil, fault == nil { return .allow(because: .noPolicy) }
-    let subject = ConnectionSubject(self)
+    let subject = ConnectionSubject(self, at: workload)
     for policy in policies where policy.action == .deny {
       guard let rule = policy.firstMatchingRule(for: subject) else { continue }
       return .deny(because: .matched(policy: policy.key, rule: rule))
@@ -82,28 +83,28 @@ extension AuthorizationPolicy {
 
   /// The first rule that matches; a policy without rules never does.
   func firstMatchingRule(for subject: ConnectionSubject) -> Int? {
-    rules.firstIndex { $0.matches(subject) }
+    rules.firstIndex { $0.matches(subject, action) }
   }
 }
 
 extension AuthorizationPolicy.Rule {
-  func matches(_ subject: ConnectionSubject) -> Bool {
-    clauses.allSatisfy { $0.matches(subject) }
+  func matches(_ subject: ConnectionSubject, _ action: AuthorizationPolicy.Action) -> Bool {
+    clauses.allSatisfy { $0.matches(subject, action) }
   }
 }
 
 extension AuthorizationPolicy.Clause {
-  func matches(_ subject: ConnectionSubject) -> Bool {
-    matches.isEmpty || matches.contains { $0.matches(subject) }
+  func matches(_ subject: ConnectionSubject, _ action: AuthorizationPolicy.Action) -> Bool {
+    matches.isEmpty || matches.contains { $0.matches(subject, action) }
   }
 }
 
 extension AuthorizationPolicy.Match {
   /// Whether every field asked for holds; a match that asks for nothing never matches.
-  func matches(_ subject: ConnectionSubject) -> Bool {
+  func matches(_ subject: ConnectionSubject, _ action: AuthorizationPolicy.Action) -> Bool {
     var isAsking = false
     for field in MatchField.inOrder {
-      switch holds(field, for: subject) {
+      switch holds(field, for: subject, action) {
       case false: return false
       case true: isAsking = true
       case nil: continue

@@ -34,6 +34,16 @@ enum MatchField: CaseIterable {
     }
   }
 
+  /// Whether it names members without their trust domain, so that only members of our own are meant.
+  var isDomestic: Bool {
+    switch self {
+    case .namespaces, .notNamespaces, .serviceAccounts, .notServiceAccounts: true
+    case .principals, .notPrincipals, .sourceIPs, .notSourceIPs, .destinationIPs,
+      .notDestinationIPs, .destinationPorts, .notDestinationPorts:
+      false
+    }
+  }
+
   /// What the connection has to show for this field, for an operator.
   func actual(_ subject: ConnectionSubject) -> String {
     switch self {
@@ -51,8 +61,16 @@ enum MatchField: CaseIterable {
 extension AuthorizationPolicy.Match {
   /// Whether a field holds; nil when the match does not ask for it.
   ///
-  /// A positive field needs one of its values to match, a negative one none.
-  func holds(_ field: MatchField, for subject: ConnectionSubject) -> Bool? {
+  /// A positive field needs one of its values to match, a negative one none. Namespaces and service
+  /// accounts of another trust domain are others than the policy means, whatever they are called: an
+  /// ALLOW does not let them in by these, and a DENY that spares some does not spare them. Source:
+  /// decision 0009.
+  func holds(
+    _ field: MatchField, for subject: ConnectionSubject, _ action: AuthorizationPolicy.Action
+  ) -> Bool? {
+    if subject.isForeign, field.isDomestic, action == .allow || field.isNegative {
+      return values(of: field).isEmpty ? nil : action == .deny
+    }
     let facts = subject.facts
     return switch field {
     case .principals: asks(principals) { subject.principal.map($0.matches) ?? false }

@@ -28,6 +28,11 @@ extension NearMiss {
       self.init(
         policy: policy, rule: rule, field: "", expected: "a condition on the connection",
         actual: "none: this part of the rule never matches")
+    case .field(let field, _) where subject.isForeign && field.isDomestic:
+      self.init(
+        policy: policy, rule: rule, field: MatchField.principals.spelling,
+        expected: "it by name, as \(field.spelling) are those of this trust domain",
+        actual: MatchField.principals.actual(subject))
     case .field(let field, let match):
       let values = match.values(of: field).joined(separator: ", ")
       self.init(
@@ -85,7 +90,8 @@ extension AuthorizationPolicy.Match {
     var distance = Distance()
     var first: Fault?
     for field in MatchField.inOrder {
-      switch holds(field, for: subject) {
+      // Only ALLOW policies have near misses.
+      switch holds(field, for: subject, .allow) {
       case true: distance.holding += 1
       case nil: continue
       case false:

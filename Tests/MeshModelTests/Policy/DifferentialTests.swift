@@ -19,7 +19,7 @@ import Testing
       let verdict = facts.verdict(for: workload, in: index)
       let outcome = ReferenceEvaluator.outcome(facts, for: workload, among: policies)
       seen[verdict.kind, default: 0] += 1
-      guard !verdict.agrees(with: outcome, facts, policies) else { continue }
+      guard !verdict.agrees(with: outcome, facts, policies, workload?.trustDomain ?? "") else { continue }
       Issue.record(
         """
         seed \(seed), round \(round): \(verdict) but the reference says \(outcome)
@@ -53,7 +53,8 @@ import Testing
       }
       var alone = policy
       alone.rules = [policy.rules[nearest.rule]]
-      #expect(!ReferenceEvaluator.isMatch(facts, alone), "seed \(seed), round \(round)")
+      #expect(
+        !ReferenceEvaluator.isMatch(facts, alone, in: workload.trustDomain), "seed \(seed), round \(round)")
     }
   }
 }
@@ -75,12 +76,12 @@ extension Verdict {
   /// The same answer, and where it names a policy and a rule, one that the reference finds matching.
   fileprivate func agrees(
     with outcome: ReferenceEvaluator.Outcome, _ facts: ConnectionFacts,
-    _ policies: [AuthorizationPolicy]
+    _ policies: [AuthorizationPolicy], _ trustDomain: String
   ) -> Bool {
     func isMatch(_ key: PolicyKey, _ rule: Int) -> Bool {
       guard var policy = policies.first(where: { $0.key == key }) else { return false }
       policy.rules = [policy.rules[rule]]
-      return ReferenceEvaluator.isMatch(facts, policy)
+      return ReferenceEvaluator.isMatch(facts, policy, in: trustDomain)
     }
     switch (self, outcome) {
     case (.allow(.noPolicy), .allowed): return true

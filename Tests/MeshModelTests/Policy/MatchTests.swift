@@ -146,7 +146,8 @@ struct MatchRow: CustomTestStringConvertible, Sendable {
     }
     let index = MeshIndex(.holding(workloads: [workload], policies: [composed]))
     let facts = ConnectionFacts(
-      source: SPIFFEID(trustDomain: "a", namespace: "cafe\u{301}", serviceAccount: "b"),
+      source: SPIFFEID(
+        trustDomain: workload.trustDomain, namespace: "cafe\u{301}", serviceAccount: "b"),
       sourceIP: ip("10.0.0.1"), destinationIP: ip("10.0.0.2"), destinationPort: 1)
     #expect(!facts.verdict(for: workload, in: index).isAllowed)
   }

@@ -25,22 +25,24 @@ enum ReferenceEvaluator {
       isMissing = true
     }
     applying.removeAll { $0.isDryRun }
-    let denying = applying.filter { $0.action == .deny && isMatch(facts, $0) }
+    let denying = applying.filter { $0.action == .deny && isMatch(facts, $0, in: workload.trustDomain) }
     if !denying.isEmpty { return .deniedBy(Set(denying.map(\.key))) }
     if isMissing { return .missing }
     let allowing = applying.filter { $0.action == .allow }
     if allowing.isEmpty { return .allowed }
-    return allowing.contains { isMatch(facts, $0) } ? .allowed : .notAllowed
+    return allowing.contains { isMatch(facts, $0, in: workload.trustDomain) } ? .allowed : .notAllowed
   }
 
-  static func isMatch(_ facts: ConnectionFacts, _ policy: AuthorizationPolicy) -> Bool {
+  static func isMatch(
+    _ facts: ConnectionFacts, _ policy: AuthorizationPolicy, in trustDomain: String
+  ) -> Bool {
     for rule in policy.rules {
       var allClausesHold = true
       for clause in rule.clauses {
         var oneMatchHolds = clause.matches.isEmpty
         for match in clause.matches {
           if match == AuthorizationPolicy.Match() { continue }
-          if isMatch(facts, match) { oneMatchHolds = true }
+          if isMatch(facts, match, policy.action, in: trustDomain) { oneMatchHolds = true }
         }
         if !oneMatchHolds { allClausesHold = false }
       }
@@ -49,7 +51,23 @@ enum ReferenceEvaluator {
     return false
   }
 
-  static func isMatch(_ facts: ConnectionFacts, _ match: AuthorizationPolicy.Match) -> Bool {
+  static func isMatch(
+    _ facts: ConnectionFacts, _ match: AuthorizationPolicy.Match,
+    _ action: AuthorizationPolicy.Action, in trustDomain: String
+  ) -> Bool {
+    if let source = facts.source, source.trustDomain != trustDomain {
+      let isAllow = action == .allow
+      let namesSome = !match.namespaces.isEmpty || !match.serviceAccounts.isEmpty
+      let sparesSome = !match.notNamespaces.isEmpty || !match.notServiceAccounts.isEmpty
+      // Strangers are let in by their principals only, and never spared.
+      if isAllow && (namesSome || sparesSome) { return false }
+      if sparesSome {
+        var rest = match
+        (rest.notNamespaces, rest.notServiceAccounts) = ([], [])
+        return rest == AuthorizationPolicy.Match()
+          || isMatch(facts, rest, action, in: trustDomain)
+      }
+    }
     func isPrincipal(_ wanted: StringMatch) -> Bool {
       guard let source = facts.source else { return false }
       return isMatch(String("\(source)".dropFirst("spiffe://".count)), wanted)

@@ -100,6 +100,7 @@ extension SeededGenerator {
     var workload = Workload.pod("p\(number)", in: one(of: Words.namespaces))
     workload.uid = "\(one(of: ["k//Pod", "k/WorkloadEntry"]))/\(number)"
     workload.serviceAccount = one(of: Words.accounts)
+    workload.trustDomain = one(of: Words.domains)
     workload.addresses = some(upTo: 2) { ip($0.one(of: Words.addresses)) }
     workload.tunnelProtocol = one(of: [.none, .hbone])
     workload.health = one(of: [.healthy, .healthy, .unhealthy])
