@@ -10,9 +10,19 @@ struct NameExpansion: Sequence {
   }
 
   private(set) var aliases: [Alias] = []
+  /// Wildcards that may hold the asked name, tried when no alias means anything.
+  ///
+  /// Those above the name as it was asked, and above what is left of it without a search domain; never
+  /// those above a name with something appended. What is Kubernetes' own is not another's by
+  /// `*.local`, nor `db.io.svc.cluster.local` by `*.io`. Source: decision 0010.
+  private(set) var wildcards: [String] = []
 
   /// `host` is in lower case, without its last dot.
   init(_ host: String, clientNamespace: String, clusterDomain: String) {
+    let isInCluster = NameExpansion.cut(clusterDomain, off: host) != nil
+    wildcards = NameExpansion.wildcards(of: host).filter { wildcard in
+      !isInCluster || NameExpansion.cut(clusterDomain, off: wildcard) != nil
+    }
     append(host, clusterDomain, clientNamespace, canonicalLabels: nil)
     for domain in [
       "\(clientNamespace).svc.\(clusterDomain)", "svc.\(clusterDomain)", clusterDomain,
@@ -20,6 +30,9 @@ struct NameExpansion: Sequence {
       guard let stripped = NameExpansion.cut(domain, off: host) else { continue }
       let labels = stripped.utf8.count { $0 == UInt8(ascii: ".") } + 1
       append(stripped, clusterDomain, clientNamespace, canonicalLabels: labels)
+      if !NameExpansion.mayBeKubernetes(host, clusterDomain) {
+        wildcards += NameExpansion.wildcards(of: stripped)
+      }
     }
   }
 
@@ -57,6 +70,18 @@ struct NameExpansion: Sequence {
     let front = all.dropLast(tail.count)
     guard front.last == UInt8(ascii: ".") else { return nil }
     return String(Substring(front.dropLast()))
+  }
+
+  /// Whether Kubernetes may have given the name to a service or pod, known to the mesh or not.
+  ///
+  ///     <service>.<namespace>.svc.<domain>
+  ///     <pod>.<service>.<namespace>.svc.<domain>
+  ///     <address>.<namespace>.pod.<domain>
+  private static func mayBeKubernetes(_ host: String, _ domain: String) -> Bool {
+    guard let front = cut(domain, off: host) else { return false }
+    let labels = front.utf8.count { $0 == UInt8(ascii: ".") } + 1
+    return labels <= 4 && (front.utf8.suffix(4).elementsEqual(".svc".utf8)
+      || front.utf8.suffix(4).elementsEqual(".pod".utf8))
   }
 
   /// `a.b.c` as `*.b.c`, then `*.c`; a single label has none.

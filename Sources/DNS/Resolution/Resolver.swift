@@ -50,8 +50,11 @@ struct Lookup {
   }
 
   /// A and AAAA: the first alias that means something answers, though it may have no such address.
+  ///
+  /// A wildcard answers on the asked name, as it has no other.
   mutating func addresses(of host: String, isIPv4: Bool) -> Decision {
-    for alias in expansion(of: host) {
+    let expansion = expansion(of: host)
+    for alias in expansion {
       if let service = service(alias.host) {
         let addresses = shuffled(addresses(of: service, isIPv4: isIPv4))
         return .answer(Answer(canonicalLabels: alias.canonicalLabels, addresses: addresses))
@@ -60,10 +63,10 @@ struct Lookup {
         let addresses = pod.addresses.filter { $0.isIPv4 == isIPv4 }
         return .answer(Answer(canonicalLabels: alias.canonicalLabels, addresses: addresses))
       }
-      for wildcard in NameExpansion.wildcards(of: alias.host) {
-        guard let service = service(wildcard) else { continue }
-        return .answer(Answer(addresses: shuffled(addresses(of: service, isIPv4: isIPv4))))
-      }
+    }
+    for wildcard in expansion.wildcards {
+      guard let service = service(wildcard) else { continue }
+      return .answer(Answer(addresses: shuffled(addresses(of: service, isIPv4: isIPv4))))
     }
     return .forward
   }

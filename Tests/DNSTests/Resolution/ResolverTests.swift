@@ -116,6 +116,28 @@ import Testing
     #expect(answer.answers == [.init(owner: asked, type: 1, timeToLive: 30, text: "240.0.0.3")])
   }
 
+  @Test func `a wildcard never takes what may be Kubernetes' own, nor what was only tried`() throws {
+    let wide = ["*.local", "*.cluster.local", "*.dev"]
+    func answer(_ host: String) throws -> [String]? {
+      try Town.ask(host, in: Town.with(wide.map { Town.external($0, in: "zoo", ["240.9.9.9"]) }))?
+        .texts
+    }
+    // A service of Kubernetes that the mesh was not told of.
+    #expect(try answer("hidden.dev.svc.cluster.local") == ["240.9.9.9"], "by *.cluster.local")
+    let outside = ["*.local", "*.dev"].map { Town.external($0, in: "zoo", ["240.9.9.9"]) }
+    func other(_ host: String) throws -> [String]? {
+      try Town.ask(host, in: Town.with(outside))?.texts
+    }
+    #expect(try other("hidden.dev.svc.cluster.local") == nil)
+    #expect(try other("www.example.org") == nil)
+    #expect(try other("example.org") == nil, "not by *.local, as example.org.svc.cluster.local")
+    #expect(try other("printer.local") == ["240.9.9.9"])
+    #expect(try other("a.b.dev.shop.svc.cluster.local") == ["240.9.9.9"])
+    // What is there comes before what may be below a wildcard.
+    let shop = Town.with([Town.external("*.bank", in: "zoo", ["240.9.9.9"])])
+    #expect(try Town.ask("web.bank", in: shop)?.texts == ["10.96.0.2"])
+  }
+
   @Test func `the case of the asked name comes back, and does not matter`() throws {
     let answer = try #require(try Town.ask("wEb.ShOp.SVC.cluster.LOCAL"))
     #expect(answer.question == "wEb.ShOp.SVC.cluster.LOCAL")

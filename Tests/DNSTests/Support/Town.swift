@@ -44,6 +44,13 @@ enum Town {
     return MeshIndex(model)
   }
 
+  /// The same with more services.
+  static func with(_ services: [Service]) -> MeshIndex {
+    var model = mesh.model
+    for service in services { add(service, to: &model) }
+    return MeshIndex(model)
+  }
+
   static func service(_ name: String, in namespace: String, _ vips: [String]) -> Service {
     external("\(name).\(namespace).svc.cluster.local", in: namespace, vips)
   }
@@ -83,7 +90,7 @@ enum Town {
   /// What the mesh says to a question of the client; nil when it forwards it.
   static func ask(
     _ host: String, _ type: RecordType = .ipv4, random: UInt64 = 1, limit: Int = 512,
-    payloadBytes: UInt16? = nil
+    payloadBytes: UInt16? = nil, in mesh: MeshIndex = Town.mesh
   ) throws -> AnswerReading? {
     let query = try parsed(QueryBytes(host: host, type: type, payloadBytes: payloadBytes).bytes)
     switch Resolver().decide(query, from: client, in: mesh, random: random) {
