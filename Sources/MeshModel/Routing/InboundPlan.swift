@@ -94,6 +94,31 @@ extension MeshIndex {
     return .accept(target)
   }
 
+  /// Why a peer may not have all that a workload serves; nil when it may.
+  ///
+  /// Asked for a CONNECT that leads nowhere: who is kept from something here hears no more of it than
+  /// of what is not here.
+  public func denial(
+    of facts: ConnectionFacts, atAnyPortOf workload: Workload
+  ) -> Verdict.Denial? {
+    var ports: Set<UInt16> = [facts.destinationPort]
+    if let tunnel = workload.applicationTunnel, tunnel.port != 0 { ports.insert(tunnel.port) }
+    for key in workload.services.keys {
+      guard let service = model.services[key] else { continue }
+      for port in service.ports {
+        if let target = service.targetPort(for: port.servicePort, on: workload) {
+          ports.insert(target)
+        }
+      }
+    }
+    for port in ports.sorted() {
+      var facts = facts
+      facts.destinationPort = port
+      if case .deny(let denial) = facts.verdict(for: workload, in: self) { return denial }
+    }
+    return nil
+  }
+
   private func target(
     of service: Service, _ port: UInt16, on workload: Workload, at own: IPAddress
   ) -> InboundPlan {

@@ -71,8 +71,15 @@ extension Worker {
       destinationPort: authority.port)
     let isForeign = ConnectHeaders.isFromOtherNetwork(
       request.headers, own: workload?.network ?? "")
+    // A peer that dials the pod knows its address; all else it may be fishing for.
+    let isOwn = authority.ip == local.ip
     switch plan {
     case .refuse(let refusal):
+      if !isOwn, let workload, let denial = mesh.denial(of: facts, atAnyPortOf: workload) {
+        tunnel.refuseStream(
+          stream, status: 401, [self.refusal(denial, facts, on: tunnel, isTold: false)])
+        return
+      }
       let id = randomNumber()
       refusedInbound(
         id: id, .failure(flag: .connect, reason: "\(refusal)"), facts, source: tunnel.peer,
@@ -82,23 +89,26 @@ extension Worker {
     case .accept(let target):
       facts.destinationPort = target.address.port
       if case .deny(let denial) = verdict(facts, for: tunnel.pod) {
-        tunnel.refuseStream(stream, status: 401, [refusal(denial, facts, on: tunnel)])
+        tunnel.refuseStream(
+          stream, status: 401, [self.refusal(denial, facts, on: tunnel, isTold: isOwn)])
         return
       }
       let setup = InboundSetup(
-        on: tunnel, stream, to: target, facts: facts, isForeign: isForeign, isEnd: request.isEnd,
-        worker: self)
+        on: tunnel, stream, to: target, facts: facts, isForeign: isForeign, isOwn: isOwn,
+        isEnd: request.isEnd, worker: self)
       setup.begin()
     }
   }
 
   /// Records a refusal, and gives what tells the other side of it.
+  ///
+  /// - isTold: whether the other side hears why; the record here has it in any case.
   func refusal(
-    _ denial: Verdict.Denial, _ facts: ConnectionFacts, on tunnel: Tunnel
+    _ denial: Verdict.Denial, _ facts: ConnectionFacts, on tunnel: Tunnel, isTold: Bool
   ) -> HeaderField {
     let id = randomNumber()
     refusedInbound(id: id, .policy(denial), facts, source: tunnel.peer, in: tunnel.pod)
-    return RefusalHeader(id: id, reason: "\(denial)").field
+    return RefusalHeader(id: id, reason: isTold ? "\(denial)" : RefusalHeader.untold).field
   }
 }
 
@@ -123,6 +133,14 @@ extension Hop.Authority {
     case .host(_, let port): port
     }
   }
+
+  /// Nil for a name.
+  var ip: IPAddress? {
+    switch self {
+    case .address(let address): address.ip
+    case .host: nil
+    }
+  }
 }
 
 extension Tunnel {
@@ -142,18 +160,21 @@ final class InboundSetup: Setup {
   private let facts: ConnectionFacts
   /// The peer's address means another workload here, if any.
   private let isForeign: Bool
+  /// The peer asked for the pod's own address.
+  private let isOwn: Bool
   private let isEnd: Bool
   private var application: AppSocket?
 
   init(
     on tunnel: Tunnel, _ stream: StreamID, to target: InboundTarget, facts: ConnectionFacts,
-    isForeign: Bool, isEnd: Bool, worker: Worker
+    isForeign: Bool, isOwn: Bool, isEnd: Bool, worker: Worker
   ) {
     self.tunnel = tunnel
     self.stream = stream
     self.target = target
     self.facts = facts
     self.isForeign = isForeign
+    self.isOwn = isOwn
     self.isEnd = isEnd
     self.worker = worker
   }
@@ -183,7 +204,7 @@ final class InboundSetup: Setup {
     }
     // The policy may have changed while the application took its time to answer.
     if case .deny(let denial) = worker.verdict(facts, for: tunnel.pod) {
-      end(status: 401, [worker.refusal(denial, facts, on: tunnel)])
+      end(status: 401, [worker.refusal(denial, facts, on: tunnel, isTold: isOwn)])
       return
     }
     guard sendHeader(to: socket) else {

@@ -9,6 +9,9 @@ struct RefusalHeader: Equatable {
   /// Longest reason, in bytes; it travels in a header and ends in a record.
   static let reasonBytes = 1_024
 
+  /// For who asks for something else than the pod's own address: the same whether it is there or not.
+  static let untold = "not allowed; the destination's node has the reason under this id"
+
   var id: UInt64
   var reason: String
 

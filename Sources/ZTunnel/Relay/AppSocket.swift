@@ -56,10 +56,17 @@ final class AppSocket: Handler {
   }
 
   /// Begins to watch; the first event tells what is ready.
+  ///
+  /// What cannot be watched is closed: it and whoever sets it up would keep each other for ever.
   func start() throws(LinuxError) {
     guard let number = socket?.number else { return }
-    try worker.watch(
-      self, number, [.readable, .writable, .peerClosed, .edgeTriggered])
+    do throws(LinuxError) {
+      try worker.watch(
+        self, number, [.readable, .writable, .peerClosed, .edgeTriggered])
+    } catch {
+      close(withReset: true)
+      throw error
+    }
     worker.applicationSockets += 1
   }
 

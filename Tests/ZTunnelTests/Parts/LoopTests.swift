@@ -1,3 +1,4 @@
+import AgentProtocol
 import Linux
 import MeshModel
 import Testing
@@ -54,6 +55,25 @@ import Testing
     #expect(again == nil)
     #expect(slots.handler(new) === second)
     #expect(slots.count == 1)
+  }
+
+  @Test func `a socket that cannot be watched is closed, and keeps nobody`() throws {
+    let worker = try worker()
+    let pod = ServedPod(
+      PodNamespace(
+        pod: Pod(uid: "p", workloadUID: "w", hasListeners: false),
+        namespace: try NetworkNamespace.current()))
+    // The kernel polls no namespace.
+    let socket = Socket(try pod.shared.namespace.descriptor.duplicate())
+    let client = AppSocket(socket, in: pod, isClient: true, worker: worker)
+    let address = SocketAddress(ip: .v4(0x7f00_0001), port: 1)
+    client.setup = OutboundSetup(client, from: address, to: address, in: pod, worker: worker)
+    #expect(throws: LinuxError.self) { try client.start() }
+    #expect(client.isClosed)
+    #expect(client.setup == nil)
+    #expect(client.socket?.number == nil)
+    #expect(worker.applicationSockets == 0)
+    #expect(worker.socketCount == 0)
   }
 
   @Test func `tokens nobody gave out find nobody`() throws {

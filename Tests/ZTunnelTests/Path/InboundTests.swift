@@ -60,6 +60,46 @@ struct `What a CONNECT may ask of a pod` {
     #expect(reason.contains("no waypoint of it"))
   }
 
+  @Test func `who is not allowed cannot tell what is there from what is not`() throws {
+    let nodes = try TwoNodes { model in
+      var front = Service(
+        key: ServiceKey(namespace: "shop", hostname: "front.shop.svc.cluster.local"),
+        name: "front")
+      front.virtualAddresses = [VirtualAddress(ip: .v4(0x0a60_000b))]
+      front.waypoint = GatewayAddress(destination: .address(network: "", ip: TwoNodes.server))
+      model.services[front.key] = front
+      // Of the ports of the pod one alone is closed to the client.
+      var denial = TwoNodes.denial
+      denial.rules[0].clauses[0].matches[0].destinationPorts = [TwoNodes.port]
+      model.policies[denial.key] = denial
+    }
+    let application = try nodes.serve(TestServer.echo)
+    _ = application
+    let asked = [
+      "server.shop.svc.cluster.local:8080", "nothing.shop.svc.cluster.local:8080",
+      "server.shop.svc.cluster.local:81", "nothing.shop.svc.cluster.local:81",
+      "front.shop.svc.cluster.local:80", "10.96.0.11:8080", "10.96.0.12:8080", "10.77.0.9:80",
+    ]
+    let stranger = try `A hostile peer in the network`.peer(of: nodes)
+    var answers: Set<String> = []
+    for authority in asked {
+      let status = try stranger.connect(authority)
+      // All but the id.
+      answers.insert("\(status) \(stranger.headers["skein-refusal"]?.dropFirst(16) ?? "")")
+    }
+    #expect(answers == ["401 ; not allowed; the destination's node has the reason under this id"])
+    let record = try nodes.destination.refusal("the reason, on the destination's node")
+    #expect(
+      record?.cause == .policy(.matched(policy: TwoNodes.denial.key, rule: 0)), "\(asked[0])")
+    #expect(try stranger.connect("10.77.0.2:8080") == 401)
+    #expect(stranger.headers["skein-refusal"]?.contains("no-client") == true)
+    // Who may have all of it is told what it asked for wrongly.
+    let friend = try `A hostile peer in the network`.peer(of: nodes, serviceAccount: "friend")
+    #expect(try friend.connect(asked[0]) == 200)
+    #expect(try friend.connect(asked[1]) == 503)
+    #expect(friend.headers["skein-refusal"]?.contains("no service nothing") == true)
+  }
+
   @Test func `a pod that is a waypoint takes what it stands in front of`() throws {
     let nodes = try TwoNodes { model in
       var other = Service(
