@@ -41,6 +41,31 @@ extension Credentials {
     }
   }
 
+  /// Whether a chain that was proven once, leaf first and root last, leads to a root of now.
+  ///
+  /// Whatever the time: a session outlives its certificates. A root that was made anew with the same
+  /// key is as good as the old one, which is looked for first, as it costs next to nothing.
+  func trusts(_ chain: OpaquePointer?) -> Bool {
+    let count = unsafe copenssl_certificates_count(chain)
+    guard count > 0, let leaf = unsafe copenssl_certificates_at(chain, 0),
+      let root = unsafe copenssl_certificates_at(chain, count - 1)
+    else { return false }
+    if unsafe roots.contains(root) { return true }
+    guard let store = unsafe X509_STORE_CTX_new() else { return false }
+    defer {
+      unsafe X509_STORE_CTX_free(store)
+      ERR_clear_error()
+    }
+    guard
+      unsafe X509_STORE_CTX_init(store, SSL_CTX_get_cert_store(context), leaf, chain) == 1,
+      let parameters = unsafe X509_STORE_CTX_get0_param(store)
+    else { return false }
+    unsafe X509_VERIFY_PARAM_set_flags(parameters, CUnsignedLong(X509_V_FLAG_NO_CHECK_TIME))
+    unsafe X509_VERIFY_PARAM_set_auth_level(parameters, Self.securityLevel)
+    unsafe X509_VERIFY_PARAM_set_depth(parameters, CInt(TLSLimit.intermediates))
+    return unsafe X509_verify_cert(store) == 1
+  }
+
   /// Builds the chain from our leaf to one of our roots, whatever the time.
   private func withOwnChain(
     _ purpose: CInt, _ body: (OpaquePointer?) throws(CredentialsError) -> Void

@@ -9,10 +9,11 @@ public import MeshModel
 /// Safe because OpenSSL counts the context's owners atomically and nothing changes it after init.
 @safe public final class Credentials: Sendable {
   public let facts: CertificateFacts
-  public let rootCount: Int
+  let roots: TrustBundle
   nonisolated(unsafe) let context: OpaquePointer
 
   public var identity: SPIFFEID { facts.identity }
+  public var rootCount: Int { roots.rootCount }
 
   /// Puts together what the authority answered with the key that asked.
   ///
@@ -26,20 +27,18 @@ public import MeshModel
     guard chain.count <= TLSLimit.intermediates + 1 else { throw .chainTooLong(chain.count) }
     guard let leaf = ParsedCertificate(der: first) else { throw .unreadableCertificate(index: 0) }
     guard let facts = leaf.facts else { throw .noIdentity(found: leaf.uris) }
-    guard !roots.isEmpty else { throw .noRoots }
-    guard roots.count <= TLSLimit.rootsPerBundle else { throw .tooManyRoots(roots.count) }
+    self.roots = try TrustBundle(roots: roots)
     guard Library.isReady,
       let context = unsafe SSL_CTX_new_ex(nil, Library.preference, TLS_method())
     else {
       throw .library(reason: Library.takeReason())
     }
     self.facts = facts
-    rootCount = roots.count
     unsafe self.context = context
     // From here on deinit frees the context, also when an error is thrown.
     try configure()
     try install(key, leaf, intermediates: chain.dropFirst())
-    try trust(roots, at: verificationTime)
+    try trustRoots(at: verificationTime)
   }
 
   deinit { unsafe SSL_CTX_free(context) }
@@ -66,16 +65,11 @@ public import MeshModel
     }
   }
 
-  private func trust(_ roots: [[UInt8]], at time: WallTime?) throws(CredentialsError) {
+  private func trustRoots(at time: WallTime?) throws(CredentialsError) {
     guard let store = unsafe SSL_CTX_get_cert_store(context),
       let parameters = unsafe SSL_CTX_get0_param(context)
     else { throw .library(reason: Library.takeReason()) }
-    for (index, bytes) in roots.enumerated() {
-      guard let root = ParsedCertificate(der: bytes) else { throw .unreadableRoot(index: index) }
-      guard unsafe X509_STORE_add_cert(store, root.pointer) == 1 else {
-        throw .library(reason: Library.takeReason())
-      }
-    }
+    guard unsafe roots.fill(store) else { throw .library(reason: Library.takeReason()) }
     unsafe X509_VERIFY_PARAM_set_depth(parameters, CInt(TLSLimit.intermediates))
     if let time {
       unsafe X509_VERIFY_PARAM_set_time(parameters, Int(time.secondsSinceEpoch))

@@ -54,6 +54,16 @@ public final class Trust: Sendable {
 
   deinit { unsafe copenssl_certificates_free(certificates) }
 
+  /// Puts every root into a store, which shares them.
+  func fill(_ store: OpaquePointer) -> Bool {
+    for index in 0..<(unsafe copenssl_certificates_count(certificates)) {
+      guard let root = unsafe copenssl_certificates_at(certificates, index),
+        unsafe X509_STORE_add_cert(store, root) == 1
+      else { return false }
+    }
+    return true
+  }
+
   func contains(_ certificate: OpaquePointer) -> Bool {
     for index in 0..<(unsafe copenssl_certificates_count(certificates)) {
       guard let root = unsafe copenssl_certificates_at(certificates, index) else { continue }
@@ -82,15 +92,22 @@ extension Trust {
 }
 
 extension TLSSession {
-  /// What a trust that came later has against the peer; nil when it would be let in again.
+  /// What a trust, or roots of our own, that came later have against the peer; nil when it would be
+  /// let in again.
   ///
   /// Nil before the handshake is done: ask again then.
-  public func objection(under trust: Trust) -> TLSFailure? {
-    guard isEstablished, let peer = peerIdentity, trust !== self.trust else { return nil }
+  ///
+  /// - current: the credentials of now of whom this session began with; nil when they are not known.
+  public func objection(under trust: Trust, roots current: Credentials? = nil) -> TLSFailure? {
+    guard isEstablished, let peer = peerIdentity else { return nil }
     let chain = unsafe verifiedChain
-    if let failure = unsafe trust.failure(ofChain: chain) { return failure }
+    if trust !== self.trust, let failure = unsafe trust.failure(ofChain: chain) { return failure }
     let own = credentials.identity.trustDomain
-    guard peer.trustDomain != own else { return nil }
+    guard peer.trustDomain != own else {
+      guard let current, current !== credentials, unsafe !current.trusts(chain) else { return nil }
+      return .unknownRoot(peer)
+    }
+    guard trust !== self.trust else { return nil }
     guard let bundle = trust.bundles[peer.trustDomain] else {
       return .otherTrustDomain(expected: own, found: peer)
     }

@@ -298,6 +298,28 @@ extension Pair {
     #expect(pair.server.failure?.label == "revoked")
   }
 
+  @Test func `a live session ends with the root of our own that it rests on`() throws {
+    let root = try TestAuthority(named: "root")
+    let other = try TestAuthority(named: "other")
+    let again = try TestAuthority(named: "root", reissuing: root)
+    let middle = try TestAuthority(named: "middle", under: root)
+    let (alice, bob) = ("spiffe://here/ns/a/sa/alice", "spiffe://here/ns/b/sa/bob")
+    let bobs = try middle.credentials(
+      .init(bob), intermediates: [middle.der], roots: [root.der])
+    let pair: TLSTests.Pair = try Pair(
+      client: root.credentials(alice), expecting: [bob], server: bobs)
+    pair.connect()
+    func objection(_ roots: TestAuthority...) throws -> String? {
+      let now = try root.credentials(.init(alice), roots: roots.map { try $0.der })
+      return pair.client.session.objection(under: .own, roots: now)?.label
+    }
+    #expect(try objection(root) == nil)
+    #expect(try objection(other, root) == nil)
+    #expect(try objection(other) == "unknown_root")
+    #expect(try objection(again) == nil, "the same key")
+    #expect(pair.client.session.objection(under: .own) == nil, "nothing is known of now")
+  }
+
   @Test func `a bundle is put together from roots that can be read`() throws {
     #expect(throws: CredentialsError.noRoots) { try TrustBundle(roots: []) }
     #expect(throws: CredentialsError.unreadableRoot(index: 1)) {

@@ -14,14 +14,14 @@ struct TestAuthority {
 
   var der: [UInt8] { get throws { try encoded(certificate) } }
 
-  /// A self-signed root, or an intermediate of `parent`.
+  /// A self-signed root, or an intermediate of `parent`; with a key of its own, or another's again.
   init(
     named name: String, under parent: TestAuthority? = nil, rsa: Bool = false,
-    mayIssue: Bool = true, isExpired: Bool = false
+    mayIssue: Bool = true, isExpired: Bool = false, reissuing old: TestAuthority? = nil
   ) throws {
     let now = Date()
     let key =
-      rsa ? try makeRSAKey() : Certificate.PrivateKey(P256.Signing.PrivateKey())
+      try old?.key ?? (rsa ? makeRSAKey() : Certificate.PrivateKey(P256.Signing.PrivateKey()))
     let subject = try DistinguishedName { CommonName(name) }
     certificate = try Certificate(
       version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: key.publicKey,

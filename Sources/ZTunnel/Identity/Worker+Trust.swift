@@ -16,13 +16,23 @@ extension Worker {
     self.trust = trust
     for tunnel in Array(tunnels.values) { tunnel.rejudge() }
   }
+
+  /// The same for those of one identity, after its roots may have changed.
+  func rejudgeTunnels(of identity: SPIFFEID) {
+    for tunnel in Array(tunnels.values) where tunnel.localIdentity == identity { tunnel.rejudge() }
+  }
 }
 
 extension Tunnel {
   /// Cuts the connection when the trust of now would not let its peer in.
   func rejudge() {
-    guard !isClosed, let failure = tls?.objection(under: worker.trust) else { return }
+    guard !isClosed, let failure = objection() else { return }
     cut(failure)
+  }
+
+  /// What the trust and the roots of now have against the peer.
+  func objection() -> TLSFailure? {
+    tls?.objection(under: worker.trust, roots: worker.credentials[localIdentity])
   }
 
   /// Tells the peer that nothing more will come, ends every stream, and leaves a record.

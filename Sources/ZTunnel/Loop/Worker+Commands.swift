@@ -16,7 +16,10 @@ extension Worker {
     case .removePod(let uid): removePod(uid)
     case .credentials(let identity, let credentials):
       self.credentials[identity] = credentials
-      if credentials != nil { wakeWaiting() }
+      if credentials != nil {
+        rejudgeTunnels(of: identity)
+        wakeWaiting()
+      }
     case .trust(let trust): replaceTrust(trust)
     case .inspect(let request, let section): inspect(request, section)
     case .drain(let deadline): startDrain(until: deadline)

@@ -168,8 +168,8 @@ extension Tunnel {
       return false
     case .done:
       peerIdentity = tls?.peerIdentity
-      if let failure = tls?.objection(under: worker.trust) {
-        // The trust changed during the handshake.
+      if let failure = objection() {
+        // The trust or the roots changed during the handshake.
         fail(flag(of: failure), "\(failure)")
         return false
       }

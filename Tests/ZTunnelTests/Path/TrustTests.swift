@@ -124,6 +124,48 @@ struct `Trust changes under live tunnels` {
     #expect(try stream.receiveText(3) == "two")
   }
 
+  struct Side: CustomTestStringConvertible, Sendable {
+    var testDescription: String
+    var isServer: Bool
+  }
+
+  @Test(arguments: [
+    Side(testDescription: "server", isServer: true),
+    Side(testDescription: "client", isServer: false),
+  ])
+  func `a root of our own that is taken away cuts what rests on it, at the`(side: Side) throws {
+    let nodes = try TwoNodes()
+    let server = try nodes.serve(TestServer.echo)
+    _ = server
+    let stream = try nodes.dial()
+    try stream.send("one")
+    #expect(try stream.receiveText(3) == "one")
+    let agent = side.isServer ? nodes.destination : nodes.source
+    var certificate = try #require(agent.issued.values.first)
+    let next = try TestAuthority()
+    // The next root is announced, then the old one is no more.
+    certificate.roots = [nodes.authority.root, next.root]
+    try agent.send(.certificate(certificate))
+    try stream.send("two")
+    #expect(try stream.receiveText(3) == "two")
+    certificate.roots = [next.root]
+    try agent.send(.certificate(certificate))
+    #expect(throws: Stream.Failure.reset) { try stream.receive() }
+    let cut = try #require(try agent.refusal("the cut"))
+    #expect(cut.endedLiveConnection)
+    guard case .failure(.tlsFailure, let reason) = cut.cause else {
+      Issue.record("\(cut.cause)")
+      return
+    }
+    #expect(reason.contains("root"), "\(reason)")
+    expectRefused(nodes)
+    certificate.roots = [nodes.authority.root, next.root]
+    try agent.send(.certificate(certificate))
+    let third = try nodes.dial()
+    try third.send("three")
+    #expect(try third.receiveText(5) == "three")
+  }
+
   @Test func `lists that cannot be read leave the last good ones in force`() throws {
     let nodes = try TwoNodes()
     let server = try nodes.serve(TestServer.echo)

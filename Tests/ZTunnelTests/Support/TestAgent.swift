@@ -15,6 +15,8 @@ final class TestAgent {
   private var reader = FrameReader()
   private var writer = FrameWriter()
   private(set) var messages: [TunnelMessage] = []
+  /// The last certificate of each identity.
+  private(set) var issued: [SPIFFEID: IssuedCertificate] = [:]
   /// Whom to sign as instead of the identity that was asked for.
   var signsAs: SPIFFEID?
   var signs = true
@@ -207,7 +209,9 @@ final class TestAgent {
       case .frame(let frame):
         let message = try TunnelMessage(decoding: frame.payload)
         if case .signingRequest(let request) = message, signs {
-          certificates.append(.certificate(try authority.sign(request, as: signsAs)))
+          let certificate = try authority.sign(request, as: signsAs)
+          issued[request.identity] = certificate
+          certificates.append(.certificate(certificate))
         } else {
           messages += message.singly
         }
