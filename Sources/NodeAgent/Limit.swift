@@ -36,6 +36,8 @@ enum Limit {
   static let discoveryProven: Duration = .seconds(10)
   /// How long the control plane may take to answer the first requests of a stream, all of them.
   static let discoveryFirstAnswers: Duration = .seconds(60)
+  /// Bytes of names and versions that every server takes in a request: of gRPC's own limit, 4 MiB, a part.
+  static let discoverySureClaim = 1 << 20
   /// How long a stream is in step before what it did not confirm is dropped.
   static let discoveryConfirmation: Duration = .seconds(30)
   /// The shortest and the longest rest between messages; see `Discovery.rest`.

@@ -57,6 +57,19 @@ private func at(_ seconds: Double) -> WallTime { WallTime(secondsSinceEpoch: sec
     #expect(ending.termination(hasAnswered: hasAnswered) == reason)
   }
 
+  @Test(arguments: [
+    (DiscoveryEnding.failed(.status(.init(.resourceExhausted, "x"))), 2 << 20, false, true),
+    // So little cannot have been too much: too many ask.
+    (.failed(.status(.init(.resourceExhausted, "x"))), 1 << 20, false, false),
+    (.failed(.status(.init(.resourceExhausted, "x"))), 2 << 20, true, false),
+    (.failed(.status(.init(.unavailable, "x"))), 2 << 20, false, false),
+    (.finished, 2 << 20, false, false),
+  ]) func `is blamed on what was claimed`(
+    ending: DiscoveryEnding, bytes: Int, hasAnswered: Bool, isBlamed: Bool
+  ) {
+    #expect(ending.blames(claimOf: bytes, hasAnswered: hasAnswered) == isBlamed)
+  }
+
   @Test func `says what was not answered`() {
     #expect(
       DiscoveryEnding.unanswered([.authorization, .address]).description

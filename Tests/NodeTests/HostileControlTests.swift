@@ -26,6 +26,7 @@ extension `A node` {
     static let rows = [
       Row(kind: "empty", error: nil), Row(kind: "removing", error: nil),
       Row(kind: "ending", error: "finished the stream"), Row(kind: "garbage", error: ""),
+      Row(kind: "exhausted", error: "resourceExhausted"),
       Row(kind: "oversized", error: ""), Row(kind: "mixed", error: nil),
       Row(kind: "endless", error: nil),
     ]
@@ -86,6 +87,13 @@ extension `A node` {
       #expect(try #require(model["workloads"].int) >= 3, "\(model)")
       #expect(
         tunnels == [try await mesh.ztunnelProcessID("a"), try await mesh.ztunnelProcessID("b")])
+      if row.kind == "exhausted" {
+        // It is not made worse by asking for everything.
+        let claims = try plane.standardOutput.split(separator: "\n").filter {
+          $0.contains("Address") && $0.contains("claims") && $0.hasSuffix("}")
+        }.compactMap { try JSON(parsing: String($0))["claims"].int }
+        #expect(!claims.isEmpty && !claims.contains(0), "\(claims)")
+      }
       if row.kind == "mixed" {
         #expect(status["rejectedCount"].int == 7, "\(status)")
         #expect(plane.standardOutput.contains("refused"))

@@ -306,7 +306,7 @@ extension Pair {
     let (alice, bob) = ("spiffe://here/ns/a/sa/alice", "spiffe://here/ns/b/sa/bob")
     let bobs = try middle.credentials(
       .init(bob), intermediates: [middle.der], roots: [root.der])
-    let pair: TLSTests.Pair = try Pair(
+    let pair = try Pair(
       client: root.credentials(alice), expecting: [bob], server: bobs)
     pair.connect()
     func objection(_ roots: TestAuthority...) throws -> String? {

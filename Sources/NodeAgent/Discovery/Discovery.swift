@@ -22,6 +22,8 @@ actor Discovery {
   private var backoff = ReconnectBackoff()
   /// What the next stream tells of what is known here.
   private var claim = DiscoveryClient.Claim.known
+  /// How much the stream of now, or the last, told of that.
+  private var claimedBytes = 0
   /// Types that were answered on the stream of now, and since when that is all of them.
   private var answered: Set<ResourceType> = []
   private var inStepSince: Instant?
@@ -80,7 +82,9 @@ actor Discovery {
   }
 
   private func converse(_ stream: DiscoveryStream) async throws(ControlError) -> DiscoveryEnding {
-    for request in client.connect(claiming: claim) { try await send(request, on: stream) }
+    let requests = client.connect(claiming: claim)
+    claimedBytes = requests.reduce(0) { $0 + $1.claimedBytes }
+    for request in requests { try await send(request, on: stream) }
     let deadline = MonotonicClock.now() + Limit.discoveryFirstAnswers
     var owed = Duration.zero
     while true {
@@ -201,12 +205,7 @@ actor Discovery {
   private func note(_ ending: DiscoveryEnding, _ delay: Duration) {
     let now = WallClock.now()
     let termination = ending.termination(hasAnswered: !answered.isEmpty)
-    // Our first request may have been too large for it: say nothing of what is known.
-    if answered.isEmpty, case .failed(.status(let status)) = ending,
-      status.code == .resourceExhausted
-    {
-      claim = .nothing
-    }
+    if ending.blames(claimOf: claimedBytes, hasAnswered: !answered.isEmpty) { claim = .nothing }
     state.ended(
       termination, reason: ending.description, at: now,
       retryAt: WallTime(secondsSinceEpoch: now.secondsSinceEpoch + delay.seconds))

@@ -32,6 +32,17 @@ extension DiscoveryEnding {
   }
 }
 
+extension DiscoveryEnding {
+  /// Whether our first requests may have been too large for the other end: then the next say nothing
+  /// of what is known here, and everything is sent again.
+  ///
+  /// A server that is asked by too many says the same, and would only be asked for more.
+  func blames(claimOf bytes: Int, hasAnswered: Bool) -> Bool {
+    guard !hasAnswered, case .failed(.status(let status)) = self else { return false }
+    return status.code == .resourceExhausted && bytes > Limit.discoverySureClaim
+  }
+}
+
 extension DiscoveryEnding: CustomStringConvertible {
   var description: String {
     switch self {

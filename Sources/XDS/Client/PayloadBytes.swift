@@ -8,3 +8,10 @@ extension DeltaDiscoveryResponse {
       + removedResources.reduce(0) { $0 + $1.utf8.count }
   }
 }
+
+extension DeltaDiscoveryRequest {
+  /// Bytes of the names and versions that it claims to know.
+  public var claimedBytes: Int {
+    initialResourceVersions.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
+  }
+}

@@ -20,6 +20,8 @@ final class Plane: Sendable {
   struct Options {
     var issuer: RunSettings.Issuer?
     var lifetimes = LifetimeRule(standard: .seconds(3_600), most: .seconds(86_400))
+    /// The port shows server.crt and server.key of the directory, not a certificate of its own.
+    var hasServingFiles = false
     /// Client certificates are looked up in crl.pem of the directory.
     var hasRevocations = false
     var pods = [Pod("web", node: "a", account: "web"), Pod("db", node: "b", account: "db")]
@@ -64,7 +66,10 @@ final class Plane: Sendable {
   private static func settings(_ directory: String, _ options: Options) -> RunSettings {
     RunSettings(
       configDirectory: directory + "/manifests", caDirectory: directory + "/ca",
-      host: "127.0.0.1", port: 0, serving: .issued(names: ["localhost", "127.0.0.1"]),
+      host: "127.0.0.1", port: 0,
+      serving: options.hasServingFiles
+        ? .files(certificate: directory + "/server.crt", key: directory + "/server.key")
+        : .issued(names: ["localhost", "127.0.0.1"]),
       tokenFile: directory + "/tokens", issuer: options.issuer,
       revocationFile: options.hasRevocations ? directory + "/crl.pem" : nil,
       lifetimes: options.lifetimes,

@@ -209,6 +209,11 @@ def ending(stream, url):
     stream.end(0)
 
 
+def exhausted(stream, url):
+    """Too many ask, it says, to everybody."""
+    stream.end(8)
+
+
 def garbage(stream, url):
     stream.send(os.urandom(10_000))
 
@@ -284,7 +289,7 @@ def many(stream, url):
         for number in range(50_000)] if url == ADDRESS else []))
 
 
-KINDS = {"many": many, "scripted": scripted, "empty": empty, "silent": silent, "ending": ending, "garbage": garbage, "mixed": mixed,
+KINDS = {"many": many, "scripted": scripted, "empty": empty, "silent": silent, "ending": ending, "exhausted": exhausted, "garbage": garbage, "mixed": mixed,
          "endless": endless, "removing": removing, "oversized": oversized}
 
 
