@@ -104,6 +104,19 @@ let package = Package(
       swiftSettings: house),
 
     .target(
+      name: "KubernetesClient",
+      dependencies: [
+        "Linux", "MeshCompiler", "MeshModel",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "Yams", package: "Yams"),
+      ],
+      swiftSettings: house),
+
+    .target(
       name: "ControlAPI",
       dependencies: [
         "IstioAPI", "Linux", "MeshModel",
@@ -189,6 +202,22 @@ let package = Package(
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      swiftSettings: house),
+    .target(
+      name: "KubernetesHarness",
+      dependencies: [
+        "CertificateAuthority", "KubernetesClient", "Linux", "MeshModel",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ],
+      path: "Tests/KubernetesHarness", swiftSettings: house),
+    .testTarget(
+      name: "KubernetesClientTests",
+      dependencies: [
+        "KubernetesClient", "KubernetesHarness", "Linux", "MeshCompiler", "MeshModel",
       ],
       swiftSettings: house),
     .testTarget(

@@ -37,6 +37,8 @@ is_fresh() {
 sources_of() {
   case $1 in
     Manifests) find Sources/Manifests -name '*.swift' -not -path '*/Directory/*' ;;
+    KubernetesClient) find Sources/KubernetesClient/{Objects,Watching,Limit.swift,KubernetesError.swift} \
+      -name '*.swift' -not -name ResourceWatch.swift ;;
     Yams) find "$(checkout Yams)/Sources/Yams" -name '*.swift' ;;
     SwiftProtobuf) find "$(checkout swift-protobuf)/Sources/SwiftProtobuf" -name '*.swift' ;;
     *) find "Sources/$1" -name '*.swift' ;;

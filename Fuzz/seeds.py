@@ -182,3 +182,15 @@ wds("ondemand", (1, NODE + field(2, ADDRESS) + field(3, b"*") + field(4, b"*")),
     (1, field(2, ADDRESS) + field(3, b"/10.0.0.7") + field(3, b"shop/web.svc")),
     (1, field(2, ADDRESS) + field(6, b"1") + field(7, field(1, 3) + field(2, b"no"))),
     (1, field(2, ADDRESS) + field(3, b"*")), (1, field(2, ADDRESS) + field(4, b"*") + field(6, b"2")))
+
+# Watches and lists of the Kubernetes API: chance, size of the pieces, text.
+POD = (b'{"metadata":{"name":"web","namespace":"shop","resourceVersion":"7","managedFields":[{"f:a":{}}],'
+       b'"labels":{"app":"web"}},"spec":{"nodeName":"a","containers":[{"name":"c"}]},'
+       b'"status":{"phase":"Running","podIPs":[{"ip":"10.0.0.1"}]}}')
+EVENT = b'{"type":"%s","object":%s}\n'
+write("WatchLines", "lines", b"\x10\xff" + EVENT % (b"ADDED", POD) + EVENT % (b"MODIFIED", POD) + EVENT % (b"DELETED", POD))
+write("WatchLines", "pieces", b"\x80\x03" + EVENT % (b"BOOKMARK", b'{"metadata":{"resourceVersion":"9"}}') + EVENT % (b"ADDED", POD))
+write("WatchLines", "error", b"\x80\x20" + EVENT % (
+    b"ERROR", b'{"code":410,"reason":"Expired","message":"\\u00e4","details":{"retryAfterSeconds":1}}'))
+write("WatchLines", "list", b"\x00\x00" + b'{"kind":"PodList","metadata":{"resourceVersion":"5","continue":"x"},"items":[%s]}' % POD)
+write("WatchLines", "empty", b"\x00\x00" + b'{"metadata":{"resourceVersion":"5"},"items":null}')

@@ -19,6 +19,10 @@ private let mayImport: [String: Set<String>] = [
   "CertificateAuthority": [
     "Crypto", "FoundationEssentials", "Glibc", "Identity", "MeshModel", "SwiftASN1", "X509",
   ],
+  "KubernetesClient": [
+    "AsyncHTTPClient", "FoundationEssentials", "Linux", "Logging", "MeshCompiler", "MeshModel",
+    "NIOCore", "NIOHTTP1", "NIOSSL", "Synchronization", "Yams",
+  ],
   "ControlAPI": [
     "FoundationEssentials", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "IstioAPI", "Linux",
     "MeshModel", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "SwiftASN1", "SwiftProtobuf",
