@@ -156,8 +156,8 @@ let package = Package(
     .executableTarget(
       name: "ControlPlane",
       dependencies: [
-        "CertificateAuthority", "ControlAPI", "Identity", "IstioAPI", "Linux", "Manifests",
-        "MeshCompiler", "MeshModel", "Telemetry", "XDS",
+        "CertificateAuthority", "ControlAPI", "Identity", "IstioAPI", "KubernetesClient", "Linux",
+        "Manifests", "MeshCompiler", "MeshModel", "Telemetry", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -223,8 +223,8 @@ let package = Package(
     .testTarget(
       name: "ControlPlaneTests",
       dependencies: [
-        "CertificateAuthority", "ControlAPI", "ControlPlane", "IstioAPI", "Linux", "Manifests",
-        "MeshCompiler", "MeshModel", "Telemetry", "XDS",
+        "CertificateAuthority", "ControlAPI", "ControlPlane", "IstioAPI", "KubernetesClient",
+        "KubernetesHarness", "Linux", "Manifests", "MeshCompiler", "MeshModel", "Telemetry", "XDS",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "JWTKit", package: "jwt-kit"),
         .product(name: "SwiftASN1", package: "swift-asn1"),
@@ -274,6 +274,13 @@ let package = Package(
     .testTarget(name: "NodeTests", dependencies: ["Linux", "NodeHarness"], swiftSettings: house),
     .testTarget(
       name: "InteropTests", dependencies: ["Linux", "NodeHarness"], exclude: ["Programs"],
+      swiftSettings: house),
+    .testTarget(
+      name: "KubernetesTests",
+      dependencies: [
+        "ControlAPI", "IstioAPI", "KubernetesClient", "Linux", "MeshCompiler", "NodeHarness",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
       swiftSettings: house),
     .testTarget(name: "HouseTests", swiftSettings: house),
   ]

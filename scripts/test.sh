@@ -43,7 +43,8 @@ phase() {
 if [[ -n "${1:-}" ]]; then
   phase "$1" --filter "$1"
 else
-  phase "unit tests" "${alone[@]/#/--skip=}"
+  # KubernetesTests need a cluster: scripts/e2e.sh makes one.
+  phase "unit tests" --skip=KubernetesTests "${alone[@]/#/--skip=}"
   for target in "${alone[@]}"; do phase "$target" --filter "^$target\."; done
 fi
 if ((total == 0)); then

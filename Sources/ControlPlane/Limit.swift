@@ -33,4 +33,13 @@ enum Limit {
   /// Bytes of a status answer that the command line accepts, and how long it waits.
   static let statusBytes = 64 << 20
   static let adminTimeout = Duration.seconds(10)
+
+  /// Changes of a cluster are taken up after so long without another, and after so long at most.
+  static let clusterQuiet = Duration.milliseconds(10)
+  static let clusterDelay = Duration.milliseconds(100)
+  /// Times objects that claim one address are left out, and the rest tried again.
+  static let conflictRounds = 8
+  /// Tokens whose review is remembered, and how long.
+  static let reviews = 10_000
+  static let reviewAge = Duration.seconds(10)
 }

@@ -24,16 +24,19 @@ private let mayImport: [String: Set<String>] = [
     "NIOCore", "NIOHTTP1", "NIOSSL", "Synchronization", "Yams",
   ],
   "ControlAPI": [
-    "FoundationEssentials", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "IstioAPI", "Linux",
+    "FoundationEssentials", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "IstioAPI",
+    "Linux",
     "MeshModel", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "SwiftASN1", "SwiftProtobuf",
     "Synchronization", "X509",
   ],
   "Telemetry": ["Linux", "Logging", "MeshModel", "Synchronization"],
   "ControlPlane": [
     "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority", "ControlAPI",
-    "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "IstioAPI", "JWTKit", "Linux",
-    "Logging", "Manifests", "MeshCompiler", "MeshModel", "NIOCore", "NIOHTTP1", "NIOSSL",
-    "ServiceLifecycle", "SwiftProtobuf", "Synchronization", "Telemetry", "UnixSignals", "XDS",
+    "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "IstioAPI", "JWTKit",
+    "KubernetesClient", "Linux", "Logging", "Manifests", "MeshCompiler", "MeshModel", "NIOCore",
+    "NIOHTTP1", "NIOSSL", "ServiceLifecycle", "SwiftProtobuf", "Synchronization", "Telemetry",
+    "UnixSignals",
+    "XDS",
   ],
   "ZTunnel": [
     "AgentProtocol", "DNS", "HBONE", "Identity", "Linux", "MeshModel", "Synchronization", "TLS",

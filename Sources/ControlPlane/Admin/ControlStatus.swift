@@ -36,6 +36,8 @@ struct ControlStatus: Codable, Hashable, Sendable {
     var issuerKeys: Int?
     /// Of client certificates; absent when nobody asked for any.
     var revocations: Revocations?
+    /// The audience of tokens that the cluster's API server reviews.
+    var reviews: String?
   }
 
   struct Revocations: Codable, Hashable, Sendable {
@@ -59,6 +61,8 @@ struct ControlStatus: Codable, Hashable, Sendable {
   var mesh: Mesh
   var authority: Authority
   var authentication: Authentication
+  /// How each resource of the cluster is followed; absent with a directory of manifests.
+  var cluster: [Cluster.ResourceStatus]?
   var streamCount: Int
   /// The first of them, by node.
   var streams: [StreamStatus]
@@ -82,6 +86,7 @@ extension ControlStatus {
     }
     text += "  connections   \(connections), \(streamCount) streams\n\n"
     for diagnostic in mesh.diagnostics { text += diagnostic + "\n" }
+    if let cluster { text += resourceTable(cluster).rendered(colours: colours) + "\n" }
     var table = Table(columns: ["NODE", "PEER", "SINCE", "GENERATION", "SENT", "REFUSED"])
     table.rows = streams.map { stream in
       let isCurrent = stream.generation == mesh.generation
@@ -94,5 +99,23 @@ extension ControlStatus {
       ]
     }
     return text + table.rendered(colours: colours)
+  }
+
+  private func resourceTable(_ rows: [Cluster.ResourceStatus]) -> Table {
+    var table = Table(columns: ["RESOURCE", "STATE", "OBJECTS", "PROBLEM"])
+    table.rows = rows.map { row in
+      let state: Table.Cell =
+        if !row.isSynced {
+          Table.Cell("not read yet", .bad)
+        } else if row.problem != nil {
+          Table.Cell("out of date", .warning)
+        } else {
+          Table.Cell(row.isAbsent ? "not served" : "in sync", .good)
+        }
+      return [
+        Table.Cell(row.kind), state, Table.Cell("\(row.objects)"), Table.Cell(row.problem ?? ""),
+      ]
+    }
+    return table
   }
 }

@@ -17,6 +17,7 @@ struct Caller: Hashable, Sendable {
   enum Proof: String, Hashable, Sendable, CaseIterable {
     case staticToken = "static token"
     case oidc
+    case tokenReview = "token review"
     case certificate
   }
 
@@ -49,6 +50,10 @@ enum AuthenticationFailure: Error, Hashable, Sendable {
   case badSignature
   /// The issuer's keys are not at hand.
   case noKeys(reason: String)
+  /// The cluster's API server does not vouch for the token.
+  case refusedByReview
+  /// The API server could not be asked.
+  case noReview(reason: String)
   /// A node's agent, but of which node?
   case nodeUnknown(subject: String)
   /// Neither a service account nor named as nodes are.
@@ -80,6 +85,8 @@ extension AuthenticationFailure {
     case .unknownKey: "unknown_key"
     case .badSignature: "bad_signature"
     case .noKeys: "no_keys"
+    case .refusedByReview: "refused_by_review"
+    case .noReview: "no_review"
     case .nodeUnknown: "node_unknown"
     case .notNode: "not_a_node"
     case .unusableCertificate: "unusable_certificate"
@@ -117,6 +124,10 @@ extension AuthenticationFailure: CustomStringConvertible {
     case .unknownKey(let identifier): "the issuer has no key \(identifier)"
     case .badSignature: "the token's signature is wrong"
     case .noKeys(let reason): "the issuer's keys are not at hand: \(reason)"
+    case .refusedByReview:
+      "the API server does not vouch for the token; is it of this cluster, not expired, and for "
+        + "--token-audience?"
+    case .noReview(let reason): "the token could not be reviewed: \(reason)"
     case .nodeUnknown(let subject):
       "\(subject) is a node agent's account, but its token names no node, nor a pod whose node is "
         + "known"
@@ -124,7 +135,8 @@ extension AuthenticationFailure: CustomStringConvertible {
       "\(subject) is no service account, and does not begin with --oidc-node-prefix"
     case .unknownRoot: "the certificate leads to a root that is not trusted any more"
     case .revoked(0): "the certificate was taken back (--crl-file)"
-    case .revoked(let place): "the authority \(place) above the certificate was taken back (--crl-file)"
+    case .revoked(let place):
+      "the authority \(place) above the certificate was taken back (--crl-file)"
     case .revocationsUnknown(let reason):
       "no client certificate is taken while --crl-file cannot be read: \(reason)"
     case .otherCaller(let caller): "what it showed is the proof of \(caller) now"

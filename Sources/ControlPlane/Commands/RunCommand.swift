@@ -8,7 +8,7 @@ import Telemetry
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Serve the mesh of a directory of manifests to node agents.",
+    abstract: "Serve the mesh of a cluster, or of a directory of manifests, to node agents.",
     discussion: """
       Node agents connect with --xds-address and --ca-address. A node is known by its token, or by a
       client certificate for spiffe://TRUST-DOMAIN/node/NAME. SIGTERM and SIGINT end it.
@@ -19,10 +19,14 @@ struct RunCommand: AsyncParsableCommand {
         control-plane run --config manifests/ --ca-dir /etc/cacerts \\
           --server-name istiod.istio-system.svc --oidc-issuer https://issuer.example \\
           --oidc-audience istio-ca --jwks-file keys.json
+        control-plane run --kubernetes --ca-dir /etc/skein/ca \\
+          --server-name control-plane.skein-system.svc --node-account skein-system/node-agent
       """)
 
   @Option(name: .customLong("config"), help: "Directory of manifests, YAML or JSON; watched.")
-  var configDirectory: String
+  var configDirectory: String?
+
+  @OptionGroup var cluster: ClusterOptions
 
   @Option(
     name: .customLong("ca-dir"),
@@ -93,6 +97,9 @@ struct RunCommand: AsyncParsableCommand {
   var logFormat = LogFormat.text
 
   func validate() throws {
+    guard (configDirectory == nil) == cluster.isUsed else {
+      throw ValidationError("give --config DIRECTORY, or --kubernetes")
+    }
     guard (certificateFile == nil) == (keyFile == nil) else {
       throw ValidationError("--tls-cert and --tls-key go together")
     }
@@ -131,6 +138,15 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    do {
+      try await runControlPlane(try settings())
+    } catch {
+      CurrentProcess.writeError("control-plane: \(error)")
+      throw unhealthy
+    }
+  }
+
+  private func settings() throws -> RunSettings {
     guard let address = ControlAddress(listen) else { throw unhealthy }
     let serving: RunSettings.Serving =
       if let certificateFile, let keyFile {
@@ -138,24 +154,26 @@ struct RunCommand: AsyncParsableCommand {
       } else {
         .issued(names: serverNames)
       }
+    let accounts: Set = nodeAccounts.isEmpty ? ["istio-system/ztunnel"] : Set(nodeAccounts)
     let issuer = oidcIssuer.map { url in
       RunSettings.Issuer(
-        url: url, audience: oidcAudience, keys: jwksFile.map { .file($0) } ?? .issuer(roots: oidcRootCert),
-        nodeAccounts: nodeAccounts.isEmpty ? ["istio-system/ztunnel"] : Set(nodeAccounts),
-        nodePrefix: oidcNodePrefix)
+        url: url, audience: oidcAudience,
+        keys: jwksFile.map { .file($0) } ?? .issuer(roots: oidcRootCert),
+        nodeAccounts: accounts, nodePrefix: oidcNodePrefix)
     }
-    let settings = RunSettings(
-      configDirectory: configDirectory, caDirectory: caDirectory, host: address.host,
-      port: address.port, serving: serving, tokenFile: tokenFile, issuer: issuer,
+    let source: RunSettings.Source =
+      if let configDirectory {
+        .directory(configDirectory)
+      } else {
+        .cluster(try cluster.configuration())
+      }
+    return RunSettings(
+      source: source, caDirectory: caDirectory, host: address.host, port: address.port,
+      serving: serving, tokenFile: tokenFile, issuer: issuer,
       revocationFile: revocationFile,
+      review: cluster.review(nodeAccounts: accounts, hasIssuer: issuer != nil),
       lifetimes: LifetimeRule(standard: defaultLifetime.duration, most: maxLifetime.duration),
       trustDomain: trustDomain, clusterDomain: clusterDomain, admin: admin.address,
       metrics: metricsAddress?.address, logFormat: logFormat)
-    do {
-      try await runControlPlane(settings)
-    } catch {
-      CurrentProcess.writeError("control-plane: \(error)")
-      throw unhealthy
-    }
   }
 }

@@ -1,5 +1,4 @@
 import Linux
-import Manifests
 import MeshCompiler
 import MeshModel
 import XDS
@@ -15,7 +14,6 @@ actor MeshKeeper {
     case refused([Diagnostic])
   }
 
-  private let options: CompilerOptions
   private let publisher: Publisher
   private var model = Model()
   private var pods: [PodPlacement] = []
@@ -25,15 +23,12 @@ actor MeshKeeper {
   private(set) var changedAt: WallTime?
   private(set) var compilation = Duration.zero
 
-  init(options: CompilerOptions, publisher: Publisher) {
-    self.options = options
+  init(publisher: Publisher) {
     self.publisher = publisher
   }
 
-  /// Puts good manifests that mean something new into force, and tells every stream.
-  func take(_ snapshot: ManifestSnapshot, readAt: Instant) -> Outcome {
-    let start = MonotonicClock.now()
-    let compiled = snapshot.compiled(options: options)
+  /// Puts good objects that mean something new into force, and tells every stream.
+  func take(_ compiled: Compilation, readAt: Instant) -> Outcome {
     diagnostics = compiled.diagnostics
     isStale = compiled.hasErrors
     if isStale { return .refused(compiled.diagnostics) }
@@ -46,7 +41,7 @@ actor MeshKeeper {
     change.generation = next.generation
     let set = resources?.updated(with: change) ?? ResourceSet(next)
     (model, pods, resources, changedAt) = (next, compiled.pods, set, WallClock.now())
-    compilation = MonotonicClock.now().since(start)
+    compilation = MonotonicClock.now().since(readAt)
     publisher.publish(
       Publication(resources: set, placements: Placements(compiled.pods), readAt: readAt))
     return .changed(generation: next.generation)

@@ -1,8 +1,8 @@
 import CertificateAuthority
 import ControlAPI
+import KubernetesClient
 import Linux
 import Logging
-import Manifests
 import MeshCompiler
 import MeshModel
 import Telemetry
@@ -20,6 +20,8 @@ final class Core: Sendable {
   let keys: KeySource?
   let revocations: RevocationFile?
   let authentication: Authentication
+  /// Nil when the objects come from a directory.
+  let clusterWatch: ClusterWatch?
   let serving: Serving
   let server: ControlServer
   let logger = Logger(label: "control")
@@ -27,10 +29,7 @@ final class Core: Sendable {
   init(_ settings: RunSettings) async throws {
     self.settings = settings
     let publisher = publisher
-    keeper = MeshKeeper(
-      options: CompilerOptions(
-        clusterDomain: settings.clusterDomain, trustDomain: settings.trustDomain),
-      publisher: publisher)
+    keeper = MeshKeeper(publisher: publisher)
     let signer = try Signer(directory: settings.caDirectory, trustDomain: settings.trustDomain)
     let tokens = try settings.tokenFile.map { path in
       do throws(TokenFileError) {
@@ -49,8 +48,9 @@ final class Core: Sendable {
     _ = revocations?.reload(authorities: await signer.authorities)
     (self.signer, self.tokens, self.keys) = (signer, tokens, keys)
     self.revocations = revocations
+    clusterWatch = try Self.clusterWatch(settings)
     authentication = Self.authentication(
-      settings, publisher, tokens, keys,
+      settings, publisher, tokens, keys, clusterWatch?.client,
       PeerCertificates(
         trustDomain: settings.trustDomain, signer: signer, revocations: revocations))
     serving = Serving(settings.serving, signer: signer)
@@ -64,9 +64,18 @@ final class Core: Sendable {
         trustDomain: settings.trustDomain, lifetimes: settings.lifetimes, counters: counters))
   }
 
+  private static func clusterWatch(
+    _ settings: RunSettings
+  ) throws(KubernetesError) -> ClusterWatch? {
+    guard case .cluster(let configuration) = settings.source else { return nil }
+    return ClusterWatch(
+      client: try KubernetesClient(configuration),
+      cluster: Cluster(options: settings.compilerOptions))
+  }
+
   private static func authentication(
     _ settings: RunSettings, _ publisher: Publisher, _ tokens: StaticTokens?, _ keys: KeySource?,
-    _ certificates: PeerCertificates
+    _ client: KubernetesClient?, _ certificates: PeerCertificates
   ) -> Authentication {
     var authenticators: [any Authenticator] = []
     if let tokens { authenticators.append(tokens) }
@@ -78,14 +87,21 @@ final class Core: Sendable {
             nodeAccounts: issuer.nodeAccounts, nodePrefix: issuer.nodePrefix),
           keys: keys, nodeOfPod: { publisher.current?.placements.node(of: $0) }))
     }
+    if let client, let review = settings.review {
+      authenticators.append(
+        ReviewedTokens(
+          client: client, audience: review.audience, trustDomain: settings.trustDomain,
+          nodeAccounts: review.nodeAccounts,
+          nodeOfPod: { publisher.current?.placements.node(of: $0) }))
+    }
     authenticators.append(certificates)
     return Authentication(authenticators: authenticators)
   }
 
-  /// Takes in what is in the manifests now.
-  func take(_ snapshot: ManifestSnapshot, readAt: Instant) async {
+  /// Takes in what the objects mean now.
+  func take(_ compilation: Compilation, readAt: Instant) async {
     let before = await keeper.diagnostics
-    switch await keeper.take(snapshot, readAt: readAt) {
+    switch await keeper.take(compilation, readAt: readAt) {
     case .changed(let generation):
       let counts = await keeper.counts
       logger.info(
@@ -116,6 +132,7 @@ extension Core {
     let serving = await serving.status
     var problems: [String] = []
     if mesh.generation == 0 { problems.append("no generation is served yet") }
+    problems += await clusterWatch?.cluster.problems ?? []
     if mesh.isStale { problems.append("the manifests have errors") }
     if let problem = await signer.problem { problems.append("authority: \(problem)") }
     if let problem = serving.problem { problems.append("serving certificate: \(problem)") }
@@ -134,8 +151,10 @@ extension Core {
         servingExpires: serving.notAfter?.timestamp),
       authentication: ControlStatus.Authentication(
         staticTokens: tokens?.count, issuer: settings.issuer?.url, issuerKeys: await keys?.count,
-        revocations: revocations?.status(at: WallClock.now())),
-      streamCount: streams.count, streams: Array(streams.prefix(Limit.streamsShown)))
+        revocations: revocations?.status(at: WallClock.now()),
+        reviews: settings.review?.audience),
+      cluster: await clusterWatch?.cluster.status, streamCount: streams.count,
+      streams: Array(streams.prefix(Limit.streamsShown)))
   }
 
   private func meshStatus() async -> ControlStatus.Mesh {

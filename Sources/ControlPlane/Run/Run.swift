@@ -1,4 +1,5 @@
 import ControlAPI
+import KubernetesClient
 import Linux
 import Logging
 import Manifests
@@ -25,8 +26,8 @@ enum RunError: Error, Equatable, CustomStringConvertible {
 
 /// Runs the control plane until a signal ends it.
 func runControlPlane(_ settings: RunSettings) async throws {
-  guard Directory.exists(settings.configDirectory) else {
-    throw RunError.noConfigDirectory(settings.configDirectory)
+  if case .directory(let path) = settings.source, !Directory.exists(path) {
+    throw RunError.noConfigDirectory(path)
   }
   try CurrentProcess.ignoreBrokenPipe()
   CurrentProcess.mapAllocations(from: Limit.mappedBytes)
@@ -62,12 +63,13 @@ struct CoreService: ServiceLifecycle.Service {
   func run() async throws {
     try await withGracefulShutdownHandler {
       try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { await watchManifests() }
+        group.addTask { await watchObjects() }
         group.addTask { await watchFiles() }
         group.addTask { await sayWhere() }
         try await serve()
         group.cancelAll()
       }
+      await core.clusterWatch?.client.shutDown()
     } onGracefulShutdown: {
       core.logger.info("shutting down")
       core.publisher.shutDown()
@@ -92,10 +94,21 @@ struct CoreService: ServiceLifecycle.Service {
       metadata: ["host": "\(core.settings.host)", "port": "\(port)"])
   }
 
-  private func watchManifests() async {
-    let directory = ManifestDirectory(path: core.settings.configDirectory)
+  private func watchObjects() async {
+    switch core.settings.source {
+    case .directory(let path): await watchManifests(path)
+    case .cluster:
+      await core.clusterWatch?.run { compilation, readAt in
+        await core.take(compilation, readAt: readAt)
+      }
+    }
+  }
+
+  private func watchManifests(_ path: String) async {
     do throws(CancellationError) {
-      try await directory.watch { snapshot, readAt in await core.take(snapshot, readAt: readAt) }
+      try await ManifestDirectory(path: path).watch { snapshot, readAt in
+        await core.take(snapshot.compiled(options: core.settings.compilerOptions), readAt: readAt)
+      }
     } catch {
       // The service is ending.
     }

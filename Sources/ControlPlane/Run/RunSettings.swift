@@ -1,4 +1,6 @@
 import ControlAPI
+import KubernetesClient
+import MeshCompiler
 import MeshModel
 import Telemetry
 
@@ -27,7 +29,20 @@ struct RunSettings: Sendable, Equatable {
     var nodePrefix = "system:node:"
   }
 
-  var configDirectory: String
+  /// Where the objects of the mesh come from.
+  enum Source: Sendable, Equatable {
+    case directory(String)
+    case cluster(ClusterConfiguration)
+  }
+
+  /// Tokens that the cluster's API server looks at.
+  struct Review: Sendable, Equatable {
+    var audience: String
+    /// `namespace/name` of node agents.
+    var nodeAccounts: Set<String>
+  }
+
+  var source: Source
   var caDirectory: String
   /// An address without brackets, or a name.
   var host: String
@@ -37,10 +52,16 @@ struct RunSettings: Sendable, Equatable {
   var issuer: Issuer?
   /// Revocation lists of client certificates; nil when nobody asked for any.
   var revocationFile: String?
+  /// Nil without a cluster, or where an issuer's keys are enough.
+  var review: Review?
   var lifetimes: LifetimeRule
   var trustDomain: String
   var clusterDomain: String
   var admin: SocketAddress?
   var metrics: SocketAddress?
   var logFormat: LogFormat
+
+  var compilerOptions: CompilerOptions {
+    CompilerOptions(clusterDomain: clusterDomain, trustDomain: trustDomain)
+  }
 }

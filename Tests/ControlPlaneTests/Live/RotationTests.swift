@@ -26,7 +26,8 @@ private let web = Plane.Pod("web", node: "a", account: "web")
     return settings
   }
 
-  @Test func `changes under open streams, which go on, and new ones see the new one`() async throws {
+  @Test func `changes under open streams, which go on, and new ones see the new one`() async throws
+  {
     var options = Plane.Options()
     options.hasServingFiles = true
     options.prepare = { try Self.show("first", in: $0) }

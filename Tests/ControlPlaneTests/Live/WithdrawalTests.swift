@@ -52,7 +52,8 @@ private let node = "spiffe://cluster.local/node/a"
     try FileManager.default.removeItem(atPath: path)
   }
 
-  @Test func `ends the stream of a revoked certificate, which proves nothing any more`() async throws
+  @Test func `ends the stream of a revoked certificate, which proves nothing any more`()
+    async throws
   {
     var options = Plane.Options()
     options.hasRevocations = true

@@ -24,7 +24,8 @@ extension Plane {
   /// An authority beneath the control plane's.
   func intermediate() throws -> String {
     let base = "\(directory)/middle-\(UUID().uuidString)"
-    try sign(base, by: authority, "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign,cRLSign\n")
+    try sign(
+      base, by: authority, "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign,cRLSign\n")
     return base
   }
 
