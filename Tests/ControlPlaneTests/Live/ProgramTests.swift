@@ -111,6 +111,27 @@ import Testing
         "run", "--config", "/nowhere", "--ca-dir", "/nowhere/ca", "--server-name", "a",
       ], code: 1, says: "--config /nowhere is no directory"),
     Wrong(
+      testDescription: "a directory and a cluster",
+      arguments: [
+        "run", "--config", "/tmp", "--kubernetes", "--ca-dir", "/nowhere/ca", "--server-name", "a",
+      ], code: 2, says: "give --config DIRECTORY, or --kubernetes"),
+    Wrong(
+      testDescription: "neither",
+      arguments: ["run", "--ca-dir", "/nowhere/ca", "--server-name", "a"], code: 2,
+      says: "give --config DIRECTORY, or --kubernetes"),
+    Wrong(
+      testDescription: "a cluster that nobody asked for",
+      arguments: [
+        "run", "--config", "/tmp", "--kubeconfig", "/nowhere", "--ca-dir", "/nowhere/ca",
+        "--server-name", "a",
+      ], code: 2, says: "--kubeconfig goes with --kubernetes"),
+    Wrong(
+      testDescription: "no way into the cluster",
+      arguments: [
+        "run", "--kubernetes", "--kubeconfig", "/nowhere", "--ca-dir", "/nowhere/ca",
+        "--server-name", "a",
+      ], code: 1, says: "/nowhere: cannot be read"),
+    Wrong(
       testDescription: "nobody to ask", arguments: ["status", "--admin", "127.0.0.1:1"], code: 1,
       says: "no answer at 127.0.0.1:1"),
   ])
