@@ -42,4 +42,6 @@ enum Limit {
   /// Tokens whose review is remembered, and how long.
   static let reviews = 10_000
   static let reviewAge = Duration.seconds(10)
+  /// How long a review counts for a stream; then its client must show the token it has by then.
+  static let reviewValidity = Duration.seconds(3_600)
 }

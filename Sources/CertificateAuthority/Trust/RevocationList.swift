@@ -64,7 +64,8 @@ public struct RevocationList: Hashable, Sendable {
     guard certificate.issuer == issuerName,
       serialNumbers.contains(withoutLeadingZeros(certificate.serialNumber.bytes))
     else { return false }
-    return isSigned(by: issuer) || keyIdentifier.map { $0 == Array(issuer.ownKeyIdentifier) } ?? false
+    return isSigned(by: issuer)
+      || keyIdentifier.map { $0 == Array(issuer.ownKeyIdentifier) } ?? false
   }
 
   /// Whether one of the certificates, DER each, signed it; one that cannot be read is passed over.
@@ -110,9 +111,10 @@ extension Certificate {
 private struct Parts: DERParseable {
   static let maximumVersion = 1
 
-  /// Critical extensions whose meaning changes nothing here: the issuer's key, the number, where the
-  /// list is to be had; of an entry the reason and the date. Others say that a list means less or more
-  /// than it says, as one that is a difference to another.
+  /// Critical extensions whose meaning changes nothing here.
+  ///
+  /// The issuer's key, the number, where the list is to be had; of an entry the reason and the date.
+  /// Others say that a list means less or more than it says, as one that is a difference to another.
   private static let harmless: Set<String> = [
     "2.5.29.35", "2.5.29.20", "2.5.29.28", "2.5.29.21", "2.5.29.24",
   ]
@@ -257,7 +259,9 @@ private struct Parts: DERParseable {
 }
 
 extension Certificate.Extension {
-  /// `removeFromCRL` as the reason of an entry. Source: RFC 5280, section 5.3.1.
+  /// `removeFromCRL` as the reason of an entry.
+  ///
+  /// Source: RFC 5280, section 5.3.1.
   fileprivate var isLiftedHold: Bool {
     oid.description == "2.5.29.21" && Array(value) == [0x0a, 0x01, 0x08]
   }

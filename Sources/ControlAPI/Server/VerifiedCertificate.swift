@@ -33,12 +33,17 @@ struct ClientVerification: Sendable {
 
   /// Nil: nobody here vouches for it.
   func verified(_ shown: [[UInt8]]) async -> VerifiedCertificate? {
-    guard let first = shown.first, shown.count <= ControlLimit.clientCertificates else { return nil }
+    guard let first = shown.first, shown.count <= ControlLimit.clientCertificates else {
+      return nil
+    }
     do {
       let leaf = try Certificate(derEncoded: first)
       let others = try shown.dropFirst().map { try Certificate(derEncoded: $0) }
       guard try leaf.isForClients else { return nil }
-      var verifier = Verifier(rootCertificates: roots) { RFC5280Policy() }
+      var verifier = Verifier(rootCertificates: roots) {
+        RFC5280Policy()
+        ReadElsewhere()
+      }
       guard
         case .validCertificate(let found) = await verifier.validate(
           leaf: leaf, intermediates: CertificateStore(others)),
@@ -55,6 +60,17 @@ struct ClientVerification: Sendable {
   }
 }
 
+/// Critical extensions that whoever reads the leaf judges: its names, and what it is for.
+private struct ReadElsewhere: VerifierPolicy {
+  let verifyingCriticalExtensions: [ASN1ObjectIdentifier] = [
+    .X509ExtensionID.subjectAlternativeName, .X509ExtensionID.extendedKeyUsage,
+  ]
+
+  func chainMeetsPolicyRequirements(
+    chain: UnverifiedCertificateChain
+  ) async -> PolicyEvaluationResult { .meetsPolicy }
+}
+
 extension Certificate {
   fileprivate var uris: [String] {
     get throws {
@@ -65,7 +81,9 @@ extension Certificate {
     }
   }
 
-  /// Without the extension it is for everything. Source: RFC 5280, section 4.2.1.12.
+  /// Without the extension it is for everything.
+  ///
+  /// Source: RFC 5280, section 4.2.1.12.
   fileprivate var isForClients: Bool {
     get throws {
       guard let usage = try extensions.extendedKeyUsage else { return true }

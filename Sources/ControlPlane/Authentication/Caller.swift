@@ -184,10 +184,11 @@ struct Authentication: Sendable {
   /// Why what a peer showed at a time does not prove the same any more; nil while it does.
   ///
   /// Judged by the tokens, keys, roots and revocations of now, and the clock of then: a proof that
-  /// ended by itself is another matter.
+  /// ended by itself is another matter. What the API server said of a token rests on none of these.
   func objection(
     to caller: Caller, by peer: Peer, shownAt time: WallTime
   ) async -> AuthenticationFailure? {
+    guard caller.proof != .tokenReview else { return nil }
     do throws(AuthenticationFailure) {
       let found = try await proven(peer, at: time)
       return found.role == caller.role ? nil : .otherCaller("\(found)")

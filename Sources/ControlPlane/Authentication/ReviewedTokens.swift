@@ -47,7 +47,11 @@ final class ReviewedTokens: Authenticator {
       throw .noReview(reason: "\(error)")
     }
     guard let review else { throw .refusedByReview }
-    let caller = Caller(role: try await role(of: review), proof: .tokenReview)
+    let caller = Caller(
+      role: try await role(of: review), proof: .tokenReview,
+      validUntil: WallTime(
+        secondsSinceEpoch: now.secondsSinceEpoch
+          + Double(Limit.reviewValidity.components.seconds)))
     remember(caller, token, at: start)
     return caller
   }

@@ -80,8 +80,9 @@ struct NameExpansion: Sequence {
   private static func mayBeKubernetes(_ host: String, _ domain: String) -> Bool {
     guard let front = cut(domain, off: host) else { return false }
     let labels = front.utf8.count { $0 == UInt8(ascii: ".") } + 1
-    return labels <= 4 && (front.utf8.suffix(4).elementsEqual(".svc".utf8)
-      || front.utf8.suffix(4).elementsEqual(".pod".utf8))
+    return labels <= 4
+      && (front.utf8.suffix(4).elementsEqual(".svc".utf8)
+        || front.utf8.suffix(4).elementsEqual(".pod".utf8))
   }
 
   /// `a.b.c` as `*.b.c`, then `*.c`; a single label has none.

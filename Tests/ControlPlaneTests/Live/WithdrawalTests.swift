@@ -126,6 +126,24 @@ private let node = "spiffe://cluster.local/node/a"
     }
   }
 
+  @Test func `is another matter than what the API server said of a token`() async throws {
+    try await Plane.run { plane in
+      func proof(_ proof: Caller.Proof) -> StreamProof {
+        StreamProof(
+          caller: Caller(role: .node("a"), proof: proof),
+          peer: Peer(address: "ipv4:10.0.0.1:1", bearerToken: "no token of the file's"),
+          authentication: plane.core.authentication, shownAt: WallClock.now(), trustChanges: 0,
+          jitter: 0)
+      }
+      var reviewed = proof(.tokenReview)
+      try await reviewed.check(trustChanges: 1, now: WallClock.now())
+      var ours = proof(.staticToken)
+      await #expect(throws: StreamProof.End.withdrawn(.unknownToken)) {
+        try await ours.check(trustChanges: 1, now: WallClock.now())
+      }
+    }
+  }
+
   @Test(arguments: [0.0, 1.0])
   func `ends by itself within its grace, and the client is told to come again`(
     jitter: Double

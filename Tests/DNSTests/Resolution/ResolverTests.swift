@@ -116,7 +116,8 @@ import Testing
     #expect(answer.answers == [.init(owner: asked, type: 1, timeToLive: 30, text: "240.0.0.3")])
   }
 
-  @Test func `a wildcard never takes what may be Kubernetes' own, nor what was only tried`() throws {
+  @Test func `a wildcard never takes what may be Kubernetes' own, nor what was only tried`() throws
+  {
     let wide = ["*.local", "*.cluster.local", "*.dev"]
     func answer(_ host: String) throws -> [String]? {
       try Town.ask(host, in: Town.with(wide.map { Town.external($0, in: "zoo", ["240.9.9.9"]) }))?

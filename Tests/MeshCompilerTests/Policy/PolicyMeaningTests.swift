@@ -67,14 +67,14 @@ private func mesh(_ spec: String) -> Compilation {
       says: "notPrincipals, any", spec: rule("notPrincipals: ['*']"), allowed: [.plaintext],
       denied: [.web]),
     Row(
-      says: "namespaces", spec: rule("namespaces: [shop]"), allowed: [.web, .foreign],
-      denied: [.admin, .plaintext]),
+      says: "namespaces, those of its own trust domain", spec: rule("namespaces: [shop]"),
+      allowed: [.web], denied: [.admin, .foreign, .plaintext]),
     Row(
       says: "notNamespaces", spec: rule("notNamespaces: [shop]"), allowed: [.admin, .plaintext],
       denied: [.web]),
     Row(
       says: "serviceAccounts of its own namespace", spec: rule("serviceAccounts: [web]"),
-      allowed: [.web, .foreign], denied: [.admin, .plaintext]),
+      allowed: [.web], denied: [.admin, .foreign, .plaintext]),
     Row(
       says: "serviceAccounts of another", spec: rule("serviceAccounts: [ops/admin]"),
       allowed: [.admin], denied: [.web, .plaintext]),

@@ -19,7 +19,9 @@ import Testing
       let verdict = facts.verdict(for: workload, in: index)
       let outcome = ReferenceEvaluator.outcome(facts, for: workload, among: policies)
       seen[verdict.kind, default: 0] += 1
-      guard !verdict.agrees(with: outcome, facts, policies, workload?.trustDomain ?? "") else { continue }
+      guard !verdict.agrees(with: outcome, facts, policies, workload?.trustDomain ?? "") else {
+        continue
+      }
       Issue.record(
         """
         seed \(seed), round \(round): \(verdict) but the reference says \(outcome)
@@ -54,7 +56,8 @@ import Testing
       var alone = policy
       alone.rules = [policy.rules[nearest.rule]]
       #expect(
-        !ReferenceEvaluator.isMatch(facts, alone, in: workload.trustDomain), "seed \(seed), round \(round)")
+        !ReferenceEvaluator.isMatch(facts, alone, in: workload.trustDomain),
+        "seed \(seed), round \(round)")
     }
   }
 }

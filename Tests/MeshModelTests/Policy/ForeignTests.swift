@@ -43,7 +43,8 @@ import Testing
       says: "by the name of its namespace", policies: allow { $0.namespaces = [.exact("shop")] },
       verdict: refusal(of: "namespaces")),
     VerdictRow(
-      says: "nor by that of its service account", policies: allow { $0.serviceAccounts = [account] },
+      says: "nor by that of its service account",
+      policies: allow { $0.serviceAccounts = [account] },
       verdict: refusal(of: "serviceAccounts")),
     VerdictRow(
       says: "nor by being of any namespace", policies: allow { $0.namespaces = [.presence] },

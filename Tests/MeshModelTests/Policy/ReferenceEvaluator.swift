@@ -25,12 +25,15 @@ enum ReferenceEvaluator {
       isMissing = true
     }
     applying.removeAll { $0.isDryRun }
-    let denying = applying.filter { $0.action == .deny && isMatch(facts, $0, in: workload.trustDomain) }
+    let denying = applying.filter {
+      $0.action == .deny && isMatch(facts, $0, in: workload.trustDomain)
+    }
     if !denying.isEmpty { return .deniedBy(Set(denying.map(\.key))) }
     if isMissing { return .missing }
     let allowing = applying.filter { $0.action == .allow }
     if allowing.isEmpty { return .allowed }
-    return allowing.contains { isMatch(facts, $0, in: workload.trustDomain) } ? .allowed : .notAllowed
+    return allowing.contains { isMatch(facts, $0, in: workload.trustDomain) }
+      ? .allowed : .notAllowed
   }
 
   static func isMatch(
