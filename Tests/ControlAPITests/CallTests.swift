@@ -82,21 +82,18 @@ import Testing
     }
   }
 
-  @Test func `a call for a certificate that asks for nothing is ended in time`() async throws {
+  @Test func `a call for a certificate that is held open is ended in time`() async throws {
     try await TestServer.run { test in
       let answer = try await withClient(test.settings()) { client, opening in
         await #expect(throws: RPCError.self) {
           try await client.bidirectionalStreaming(
-            request: StreamingClientRequest { _ in
+            request: StreamingClientRequest { writer in
               opening.finish()
+              try await writer.write(.with { $0.csr = "csr" })
               // Far longer than the server waits.
               try await Task.sleep(for: .seconds(120))
             },
-            // Of no known kind: a client of unary calls sends nothing before the whole request.
-            descriptor: MethodDescriptor(
-              fullyQualifiedService: Istio_V1_Auth_IstioCertificateService.descriptor
-                .fullyQualifiedService,
-              method: "CreateCertificate"),
+            descriptor: Istio_V1_Auth_IstioCertificateService.Method.CreateCertificate.descriptor,
             serializer: ProtobufSerializer<Istio_V1_Auth_IstioCertificateRequest>(),
             deserializer: ProtobufDeserializer<Istio_V1_Auth_IstioCertificateResponse>(),
             options: .defaults
@@ -106,7 +103,8 @@ import Testing
         }
       }
       #expect(answer?.code == .deadlineExceeded)
-      #expect(answer?.message == "nothing was asked within \(ControlLimit.firstRequestTimeout)")
+      #expect(
+        answer?.message == "no request and its end within \(ControlLimit.firstRequestTimeout)")
       #expect(test.endpoint.peers.count == 1)
     }
   }

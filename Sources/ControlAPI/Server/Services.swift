@@ -102,7 +102,7 @@ struct CertificateService: RegistrableRPCService {
     }
   }
 
-  /// The one message of a call, which nobody may hold open without it.
+  /// The one message of a call, which nobody may hold open without it or after it.
   private func message(
     of request: StreamingServerRequest<Istio_V1_Auth_IstioCertificateRequest>
   ) async throws -> Istio_V1_Auth_IstioCertificateRequest {
@@ -115,7 +115,7 @@ struct CertificateService: RegistrableRPCService {
       defer { group.cancelAll() }
       guard let message = try await group.next() ?? nil else {
         throw CallStatus(
-          .deadlineExceeded, "nothing was asked within \(ControlLimit.firstRequestTimeout)")
+          .deadlineExceeded, "no request and its end within \(ControlLimit.firstRequestTimeout)")
       }
       return message
     }

@@ -39,15 +39,13 @@ struct ClientVerification: Sendable {
     do {
       let leaf = try Certificate(derEncoded: first)
       let others = try shown.dropFirst().map { try Certificate(derEncoded: $0) }
-      guard try leaf.isForClients else { return nil }
       var verifier = Verifier(rootCertificates: roots) {
         RFC5280Policy()
-        ReadElsewhere()
+        ClientPolicy()
       }
       guard
         case .validCertificate(let found) = await verifier.validate(
           leaf: leaf, intermediates: CertificateStore(others)),
-        found.allSatisfy({ $0.signatureAlgorithm != .sha1WithRSAEncryption }),
         let notAfter = found.map(\.notValidAfter).min()
       else { return nil }
       return VerifiedCertificate(
@@ -60,15 +58,28 @@ struct ClientVerification: Sendable {
   }
 }
 
-/// Critical extensions that whoever reads the leaf judges: its names, and what it is for.
-private struct ReadElsewhere: VerifierPolicy {
+/// What a chain must be beside valid: for clients, and signed with nothing that is broken.
+private struct ClientPolicy: VerifierPolicy {
+  /// Names are critical where the subject is empty; who they are is asked later.
   let verifyingCriticalExtensions: [ASN1ObjectIdentifier] = [
     .X509ExtensionID.subjectAlternativeName, .X509ExtensionID.extendedKeyUsage,
   ]
 
   func chainMeetsPolicyRequirements(
     chain: UnverifiedCertificateChain
-  ) async -> PolicyEvaluationResult { .meetsPolicy }
+  ) -> PolicyEvaluationResult {
+    do {
+      guard try chain.leaf.isForClients else {
+        return .failsToMeetPolicy(reason: "not for clients")
+      }
+      guard chain.allSatisfy({ $0.signatureAlgorithm != .sha1WithRSAEncryption }) else {
+        return .failsToMeetPolicy(reason: "signed with SHA-1")
+      }
+      return .meetsPolicy
+    } catch {
+      return .failsToMeetPolicy(reason: "an extension cannot be read")
+    }
+  }
 }
 
 extension Certificate {
