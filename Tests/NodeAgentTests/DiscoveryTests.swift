@@ -1,4 +1,5 @@
 import ControlAPI
+import Linux
 import MeshModel
 import Telemetry
 import Testing
@@ -139,6 +140,42 @@ private func at(_ seconds: Double) -> WallTime { WallTime(secondsSinceEpoch: sec
     ] {
       #expect(text.text.contains(line), "\(line)")
     }
+  }
+}
+
+@Suite struct `The state on disk` {
+  private static let node = NodeDescription(
+    address: "10.0.0.9", podName: "z", namespace: "istio-system", nodeName: "one")
+
+  /// A client that a control plane told of one workload.
+  private func client(knowing name: String) throws -> DiscoveryClient {
+    var model = Model()
+    model.workloads[name] = Workload(uid: name, name: name, namespace: "shop")
+    var client = DiscoveryClient(node: Self.node)
+    var server = DiscoveryServer(ResourceSet(model))
+    for request in client.connect() {
+      for response in try server.receive(request) { _ = client.receive(response) }
+    }
+    return client
+  }
+
+  @Test func `is the newest, in whatever order the writers come to their end`() async throws {
+    let folder = "/tmp/skein-discovery-\(Random.uint64())"
+    try Directory.make(folder)
+    let store = DiscoveryStore(
+      path: "\(folder)/discovery", contactPath: "\(folder)/contact", address: "control:15012")
+    func kept() async throws -> [String]? {
+      let state = try await store.read(for: Self.node)
+      return state.map { Array($0.client.model.workloads.keys) }
+    }
+    #expect(try await kept() == nil)
+    try await store.write(client(knowing: "second"), number: 2)
+    try await store.write(client(knowing: "first"), number: 1)
+    #expect(try await kept() == ["second"])
+    try await store.write(client(knowing: "third"), number: 3)
+    #expect(try await kept() == ["third"])
+    try File.remove("\(folder)/discovery")
+    try Directory.remove(folder)
   }
 }
 

@@ -33,6 +33,8 @@ actor Discovery {
   private var isWhole = false
   private var isBehindOnDisk = false
   private var isSaving = false
+  /// Counts the states that were given to the disk.
+  private var states: UInt64 = 0
 
   /// - becameReady: called when there is a mesh to enforce for the first time.
   init(
@@ -267,8 +269,9 @@ extension Discovery {
     // Half of a first answer is no state to come back to.
     guard isBehindOnDisk, isWhole, partial.isEmpty else { return }
     isBehindOnDisk = false
+    states += 1
     do throws(DiscoveryStoreError) {
-      try await store.write(client)
+      try await store.write(client, number: states)
     } catch {
       isBehindOnDisk = true
       state.failed("the state is not kept on disk: \(error)")

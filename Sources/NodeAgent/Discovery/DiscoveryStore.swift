@@ -1,5 +1,6 @@
 import Linux
 import MeshModel
+import Synchronization
 import XDS
 
 /// Why a kept state is not used, or not kept.
@@ -28,6 +29,18 @@ struct DiscoveryStore: Sendable {
   let contactPath: String
   /// Of the control plane of now.
   let address: String
+  private let order = WriteOrder()
+
+  init(path: String, contactPath: String, address: String) {
+    self.path = path
+    self.contactPath = contactPath
+    self.address = address
+  }
+
+  /// The state that was written last; held while one is written.
+  private final class WriteOrder: Sendable {
+    let last = Mutex<UInt64>(0)
+  }
 
   struct Kept: Sendable {
     var client: DiscoveryClient
@@ -60,13 +73,20 @@ struct DiscoveryStore: Sendable {
       isOfOther: contact.map { $0.address != address } ?? false)
   }
 
-  func write(_ client: DiscoveryClient) async throws(DiscoveryStoreError) {
-    let path = path
+  /// Keeps a state, unless a newer one is kept: threads do not end in the order they begin.
+  ///
+  /// - number: counts the states, the first being 1.
+  func write(_ client: DiscoveryClient, number: UInt64) async throws(DiscoveryStoreError) {
+    let (path, order) = (path, order)
     try await onThread { () throws(DiscoveryStoreError) in
-      do throws(LinuxError) {
-        try File.replace(path, with: client.snapshot())
-      } catch {
-        throw .file(error)
+      try order.last.withLock { last throws(DiscoveryStoreError) in
+        guard number > last else { return }
+        do throws(LinuxError) {
+          try File.replace(path, with: client.snapshot())
+        } catch {
+          throw .file(error)
+        }
+        last = number
       }
     }
   }
