@@ -264,7 +264,8 @@ let package = Package(
     .testTarget(
       name: "NodeAgentTests",
       dependencies: [
-        "AgentProtocol", "ControlAPI", "MeshCompiler", "MeshModel", "NodeAgent", "Telemetry", "XDS",
+        "AgentProtocol", "ControlAPI", "Linux", "MeshCompiler", "MeshModel", "NodeAgent",
+        "Telemetry", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),

@@ -86,6 +86,27 @@ public struct Diagnostic: Hashable, Sendable {
   }
 }
 
+extension Diagnostic: Comparable {
+  /// By file, document, line, field and message; what else there is only keeps the order whole.
+  public static func < (a: Self, b: Self) -> Bool {
+    let first = (a.file, a.document, a.line, a.field, a.message)
+    let second = (b.file, b.document, b.line, b.field, b.message)
+    if first != second { return first < second }
+    if a.severity != b.severity { return a.severity < b.severity }
+    if a.code != b.code { return a.code.rawValue < b.code.rawValue }
+    guard let object = a.object, let other = b.object else {
+      return a.object == nil && b.object != nil
+    }
+    return object < other
+  }
+}
+
+extension Diagnostic.ObjectName: Comparable {
+  public static func < (a: Self, b: Self) -> Bool {
+    (a.kind, a.namespace, a.name) < (b.kind, b.namespace, b.name)
+  }
+}
+
 extension Diagnostic: CustomStringConvertible {
   /// One line: `shop/web.yaml:12: error: document 2, Pod shop/web, spec.containers: …`.
   public var description: String {

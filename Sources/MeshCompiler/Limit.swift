@@ -10,6 +10,8 @@ public enum Limit {
   static let typingErrors = 3
   /// Unknown fields of one mapping that are named; of the rest only the number is said.
   static let unknownFields = 20
+  /// Namespaces nobody declares for which a likely name is looked for.
+  static let hints = 100
   /// Findings kept of one generation; what is beyond is counted, not kept.
   public static let diagnostics = 1_000
 }

@@ -5,11 +5,22 @@ import MeshCompiler
 import MeshModel
 import Testing
 
-/// The snapshots of a watch, in order.
+/// What a watch tells, put together to what is there each time.
 private actor Snapshots {
   private var waiting: [ManifestSnapshot] = []
+  private var objects: [String: [ManifestObject]] = [:]
+  /// The files of each update that were told of as changed, and as gone.
+  private(set) var told: [(changed: Set<String>, removed: [String])] = []
 
-  func add(_ snapshot: ManifestSnapshot) { waiting.append(snapshot) }
+  func add(_ update: ManifestUpdate) {
+    objects.merge(update.changed) { _, new in new }
+    for file in update.removed { objects[file] = nil }
+    told.append((Set(update.changed.keys), update.removed))
+    waiting.append(
+      ManifestSnapshot(
+        objects: update.files.flatMap { objects[$0] ?? [] }, diagnostics: update.diagnostics,
+        files: update.files))
+  }
 
   /// The next one; the suite's time limit bounds the wait.
   func take() async throws -> ManifestSnapshot {
@@ -81,6 +92,30 @@ private func watching(
       #expect(try await snapshots.take().names == ["a", "c"])
       try File.remove("\(scratch.path)/a.yaml")
       #expect(try await snapshots.take().names == ["c"])
+    }
+  }
+
+  @Test func `only files that changed are told anew, what is wrong with others stays said`()
+    async throws
+  {
+    let scratch = try Scratch()
+    try scratch.write("a.yaml", account("a"))
+    try scratch.write("b.yaml", account("b") + "---\nx: [\n")
+    try scratch.write("c.yaml", account("c"))
+    try await watching(scratch.path) { snapshots in
+      let first = try await snapshots.take()
+      #expect(first.names == ["a", "b", "c"])
+      try scratch.write("a.yaml", account("a2"))
+      try File.remove("\(scratch.path)/c.yaml")
+      var last = try await snapshots.take()
+      while last.names.contains("c") { last = try await snapshots.take() }
+      #expect(last.names == ["a2", "b"])
+      #expect(first.findings.count == 1)
+      #expect(last.findings == first.findings)
+      let told = await snapshots.told
+      #expect(told[0].changed == ["a.yaml", "b.yaml", "c.yaml"])
+      #expect(told[1...].flatMap(\.changed) == ["a.yaml"])
+      #expect(told.flatMap(\.removed) == ["c.yaml"])
     }
   }
 

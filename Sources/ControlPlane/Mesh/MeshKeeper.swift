@@ -17,6 +17,7 @@ actor MeshKeeper {
   private let publisher: Publisher
   private var model = Model()
   private var pods: [PodPlacement] = []
+  private var placements = Placements()
   private var resources: ResourceSet?
   private(set) var diagnostics: [Diagnostic] = []
   private(set) var isStale = false
@@ -27,23 +28,26 @@ actor MeshKeeper {
     self.publisher = publisher
   }
 
-  /// Puts good objects that mean something new into force, and tells every stream.
-  func take(_ compiled: Compilation, readAt: Instant) -> Outcome {
+  /// Puts good manifests that mean something new into force, and tells every stream.
+  ///
+  /// - change: what turns the model that was good last into this one; nil: to be found out here.
+  func take(
+    _ compiled: Compilation, _ change: ModelChange? = nil, readAt: Instant
+  ) -> Outcome {
     diagnostics = compiled.diagnostics
     isStale = compiled.hasErrors
     if isStale { return .refused(compiled.diagnostics) }
     var next = compiled.model
     next.generation = model.generation
-    let difference = model.change(to: next)
-    if resources != nil, difference.isEmpty, compiled.pods == pods { return .unchanged }
+    var change = change ?? model.change(to: next)
+    if resources != nil, change.isEmpty, compiled.pods == pods { return .unchanged }
     next.generation += 1
-    var change = difference
     change.generation = next.generation
     let set = resources?.updated(with: change) ?? ResourceSet(next)
+    if compiled.pods != pods { placements = Placements(compiled.pods) }
     (model, pods, resources, changedAt) = (next, compiled.pods, set, WallClock.now())
     compilation = MonotonicClock.now().since(readAt)
-    publisher.publish(
-      Publication(resources: set, placements: Placements(compiled.pods), readAt: readAt))
+    publisher.publish(Publication(resources: set, placements: placements, readAt: readAt))
     return .changed(generation: next.generation)
   }
 

@@ -99,9 +99,11 @@ final class Core: Sendable {
   }
 
   /// Takes in what the objects mean now.
-  func take(_ compilation: Compilation, readAt: Instant) async {
+  ///
+  /// - change: what is new in it, where that is known.
+  func take(_ compilation: Compilation, _ change: ModelChange? = nil, readAt: Instant) async {
     let before = await keeper.diagnostics
-    switch await keeper.take(compilation, readAt: readAt) {
+    switch await keeper.take(compilation, change, readAt: readAt) {
     case .changed(let generation):
       let counts = await keeper.counts
       logger.info(

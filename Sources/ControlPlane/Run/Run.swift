@@ -3,6 +3,7 @@ import KubernetesClient
 import Linux
 import Logging
 import Manifests
+import MeshCompiler
 import MeshModel
 import ServiceLifecycle
 import Telemetry
@@ -105,9 +106,13 @@ struct CoreService: ServiceLifecycle.Service {
   }
 
   private func watchManifests(_ path: String) async {
+    var compiler = Compiler(options: core.settings.compilerOptions)
     do throws(CancellationError) {
-      try await ManifestDirectory(path: path).watch { snapshot, readAt in
-        await core.take(snapshot.compiled(options: core.settings.compilerOptions), readAt: readAt)
+      try await ManifestDirectory(path: path).watch { update, readAt in
+        let compilation = compiler.compiled(after: update)
+        // What is refused is told of later, with what is good again.
+        let change = compilation.hasErrors ? nil : compiler.takeChange()
+        await core.take(compilation, change, readAt: readAt)
       }
     } catch {
       // The service is ending.

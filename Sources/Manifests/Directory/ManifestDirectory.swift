@@ -19,22 +19,10 @@ public struct ManifestDirectory: Hashable, Sendable {
     snapshot(of: contents())
   }
 
-  func snapshot(of contents: ManifestContents) -> ManifestSnapshot {
-    var parsed = ParsedFiles()
-    return snapshot(of: contents, &parsed)
-  }
-
-  /// Parses only the files that are not as they were when `parsed` was last used.
-  func snapshot(
-    of contents: ManifestContents, _ parsed: inout ParsedFiles
-  ) -> ManifestSnapshot {
+  private func snapshot(of contents: ManifestContents) -> ManifestSnapshot {
     var snapshot = ManifestSnapshot(diagnostics: contents.problems)
-    let before = parsed
-    parsed = ParsedFiles()
     for file in contents.files {
-      let text =
-        before.text(of: file) ?? ManifestText(file.bytes, file: file.path, limits: limits)
-      parsed.keep(text, of: file)
+      let text = ManifestText(file.bytes, file: file.path, limits: limits)
       snapshot.files.append(file.path)
       snapshot.objects += text.objects
       snapshot.diagnostics += text.diagnostics
@@ -55,22 +43,36 @@ struct ManifestContents: Hashable, Sendable {
   var problems: [Diagnostic] = []
 }
 
-/// The files of the reading before and what they hold, so that an unchanged one is not parsed again.
-struct ParsedFiles: Sendable {
+/// The files as they were read last, so that one that did not change is not parsed again.
+struct KnownFiles: Sendable {
   private struct Entry {
     var bytes: [UInt8]
-    var text: ManifestText
+    /// What is wrong with its text.
+    var diagnostics: [Diagnostic]
   }
 
   private var entries: [String: Entry] = [:]
 
-  func text(of file: ManifestContents.File) -> ManifestText? {
-    guard let entry = entries[file.path], entry.bytes == file.bytes else { return nil }
-    return entry.text
-  }
-
-  mutating func keep(_ text: ManifestText, of file: ManifestContents.File) {
-    entries[file.path] = Entry(bytes: file.bytes, text: text)
+  /// Takes what is there now for known, and says what is other than before.
+  mutating func update(
+    with contents: ManifestContents, _ limits: ManifestLimits
+  ) -> ManifestUpdate {
+    var update = ManifestUpdate(
+      diagnostics: contents.problems, files: contents.files.map(\.path))
+    let before = entries
+    entries = [:]
+    for file in contents.files {
+      var entry = before[file.path]
+      if entry?.bytes != file.bytes {
+        let text = ManifestText(file.bytes, file: file.path, limits: limits)
+        update.changed[file.path] = text.objects
+        entry = Entry(bytes: file.bytes, diagnostics: text.diagnostics)
+      }
+      entries[file.path] = entry
+      update.diagnostics += entry?.diagnostics ?? []
+    }
+    update.removed = before.keys.filter { entries[$0] == nil }.sorted()
+    return update
   }
 }
 

@@ -23,21 +23,21 @@ extension ManifestDirectory {
   ///
   /// Files that change together arrive together, in one call; what changes none of the bytes is no
   /// change. While `body` runs, changes add up to the next call.
-  public func watch(_ body: (ManifestSnapshot) async -> Void) async throws(CancellationError) {
-    try await watch { snapshot, _ in await body(snapshot) }
+  public func watch(_ body: (ManifestUpdate) async -> Void) async throws(CancellationError) {
+    try await watch { update, _ in await body(update) }
   }
 
   /// The same, and tells when the change had settled and its reading began.
   public func watch(
-    _ body: (ManifestSnapshot, Instant) async -> Void
+    _ body: (ManifestUpdate, Instant) async -> Void
   ) async throws(CancellationError) {
     var watcher = Watcher(directory: self)
     var rings = watcher.bell?.rings.makeAsyncIterator()
-    var parsed = ParsedFiles()
+    var files = KnownFiles()
     let begin = MonotonicClock.now()
     var known = await readContents()
     var last = known
-    await body(parse(known, &parsed), begin)
+    await body(parse(known, &files), begin)
     while true {
       // A change that goes on is asked about until it ends; so is everything when nothing rings.
       var isRung = false
@@ -49,17 +49,18 @@ extension ManifestDirectory {
       let start = MonotonicClock.now()
       let contents = await readContents()
       let isSame = contents == last
-      last = contents
+      // What did not change is kept once.
+      last = contents == known ? known : contents
       watcher.hasRead(for: MonotonicClock.now().since(start), at: MonotonicClock.now())
       switch occasion {
       case .recheck:
-        if contents != known { watcher.foundChange(at: MonotonicClock.now()) }
+        if last != known { watcher.foundChange(at: MonotonicClock.now()) }
       case .settled:
-        guard watcher.confirms(isSame: isSame, at: MonotonicClock.now()), contents != known else {
+        guard watcher.confirms(isSame: isSame, at: MonotonicClock.now()), last != known else {
           continue
         }
-        known = contents
-        await body(parse(known, &parsed), start)
+        known = last
+        await body(parse(known, &files), start)
       }
     }
   }
@@ -71,9 +72,9 @@ extension ManifestDirectory {
   }
 
   @concurrent private func parse(
-    _ contents: ManifestContents, _ parsed: inout ParsedFiles
-  ) async -> ManifestSnapshot {
-    snapshot(of: contents, &parsed)
+    _ contents: ManifestContents, _ files: inout KnownFiles
+  ) async -> ManifestUpdate {
+    files.update(with: contents, limits)
   }
 }
 

@@ -1,8 +1,8 @@
 import MeshModel
 
 /// A discovery.k8s.io/v1 EndpointSlice, as far as the mesh cares.
-struct EndpointSliceManifest {
-  struct Endpoint {
+struct EndpointSliceManifest: Equatable {
+  struct Endpoint: Equatable {
     var addresses: [Written<IPAddress>]
     var isReady: Bool
     /// The pod behind it; nil for an address outside the cluster.

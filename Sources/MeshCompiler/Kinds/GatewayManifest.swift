@@ -2,7 +2,7 @@ import MeshModel
 
 /// A gateway.networking.k8s.io Gateway, as far as the mesh cares: a waypoint, or the entry to
 /// another network.
-struct GatewayManifest {
+struct GatewayManifest: Equatable {
   enum Class: String, CaseIterable {
     case waypoint = "istio-waypoint"
     case eastWest = "istio-east-west"
@@ -53,6 +53,8 @@ struct GatewayManifest {
     applicationTunnel = reader.inboundBinding(metadata)
     origin = reader.origin
   }
+
+  var key: PolicyKey { PolicyKey(namespace: metadata.namespace, name: metadata.name) }
 
   /// Whether objects of a namespace may use it.
   func admits(_ namespace: String, labels: [String: String]) -> Bool {

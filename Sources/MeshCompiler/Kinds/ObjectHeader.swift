@@ -64,7 +64,7 @@ enum Kind: String, CaseIterable {
 }
 
 /// The metadata of an object, as far as the mesh cares.
-struct Metadata {
+struct Metadata: Equatable {
   var namespace: String
   var name: String
   var uid: Written<String>?
@@ -76,7 +76,7 @@ struct Metadata {
   /// The owner that made this object; nil for one made by hand.
   var controller: Controller?
 
-  struct Controller {
+  struct Controller: Equatable {
     var kind: String
     var name: String
   }

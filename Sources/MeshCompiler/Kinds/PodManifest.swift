@@ -1,7 +1,7 @@
 import MeshModel
 
 /// A v1 Pod, as far as the mesh cares.
-struct PodManifest {
+struct PodManifest: Equatable {
   var origin: Origin
   var metadata: Metadata
   var node: String
@@ -35,6 +35,28 @@ struct PodManifest {
     if let isReady { return isReady ? .healthy : .unhealthy }
     return phase == .pending || phase == .unknown ? .unhealthy : .healthy
   }
+
+  /// Its own, or a stand-in that stays the same while it keeps its name.
+  var uid: String {
+    metadata.uid?.value ?? standInUID(namespace: metadata.namespace, name: metadata.name)
+  }
+
+  /// Its key in the model.
+  func workloadUID(_ options: CompilerOptions) -> String {
+    podUID(metadata.namespace, metadata.name, options)
+  }
+
+  func identity(_ options: CompilerOptions) -> SPIFFEID {
+    SPIFFEID(
+      trustDomain: trustDomain ?? options.trustDomain, namespace: metadata.namespace,
+      serviceAccount: serviceAccount?.value ?? "default")
+  }
+
+  /// Of its label; nil without one.
+  var network: String? { metadata.labels[Key.network] }
+
+  /// Whether its addresses are nobody else's: neither the node's nor given to another by now.
+  var ownsAddresses: Bool { !isFinished && !isHostNetwork }
 
   init(_ root: Fields, _ metadata: Metadata, _ reader: inout ObjectReader) {
     let spec = reader.mapping(root["spec"], .podSpec) ?? .absent(at: "spec", line: root.line)
@@ -169,6 +191,11 @@ extension ObjectReader {
     }
     return isPath ? text : "/run/netns/\(text)"
   }
+}
+
+/// The key of a pod in the model.
+func podUID(_ namespace: String, _ name: String, _ options: CompilerOptions) -> String {
+  "\(options.clusterID)//Pod/\(namespace)/\(name)"
 }
 
 /// What Kubernetes calls a port's protocol.

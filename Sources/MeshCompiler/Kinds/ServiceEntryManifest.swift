@@ -1,8 +1,8 @@
 import MeshModel
 
 /// A networking.istio.io ServiceEntry.
-struct ServiceEntryManifest {
-  struct Port {
+struct ServiceEntryManifest: Equatable {
+  struct Port: Equatable {
     var name: String
     var number: UInt16
     var target: UInt16
@@ -29,6 +29,14 @@ struct ServiceEntryManifest {
   var visibility: Visibility
   var subjectAltNames: [SPIFFEID]
   var distribution: LoadBalancing?
+
+  /// The one that speaks for a host name of several: the oldest, then the first by name.
+  func precedes(_ other: Self) -> Bool {
+    if metadata.created != other.metadata.created {
+      return metadata.created < other.metadata.created
+    }
+    return (metadata.namespace, metadata.name) < (other.metadata.namespace, other.metadata.name)
+  }
 
   init(_ root: Fields, _ metadata: Metadata, _ reader: inout ObjectReader) {
     let spec =

@@ -1,8 +1,8 @@
 import MeshModel
 
 /// A v1 Service, as far as the mesh cares.
-struct ServiceManifest {
-  struct Port {
+struct ServiceManifest: Equatable {
+  struct Port: Equatable {
     /// Empty for the only port of a service.
     var name: String
     var number: UInt16
@@ -33,6 +33,9 @@ struct ServiceManifest {
   var distribution: LoadBalancing?
   var families: Service.AddressFamilies
   var visibility: Visibility
+
+  /// Whether the mesh takes connections to it.
+  var isRouted: Bool { !isExternalName && visibility != .nobody }
 
   init(_ root: Fields, _ metadata: Metadata, _ reader: inout ObjectReader) {
     let spec = reader.mapping(root["spec"], .serviceSpec) ?? .absent(at: "spec", line: root.line)

@@ -1,8 +1,8 @@
 import MeshModel
 
 /// What a networking.istio.io WorkloadEntry, or an endpoint of a ServiceEntry, says of a workload.
-struct EntrySpec {
-  enum Place {
+struct EntrySpec: Equatable {
+  enum Place: Equatable {
     case address(IPAddress)
     /// Resolved when it is dialled.
     case hostname(String)
@@ -54,7 +54,7 @@ struct EntrySpec {
 }
 
 /// A networking.istio.io WorkloadEntry.
-struct WorkloadEntryManifest {
+struct WorkloadEntryManifest: Equatable {
   var origin: Origin
   var metadata: Metadata
   var spec: EntrySpec

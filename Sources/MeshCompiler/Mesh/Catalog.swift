@@ -1,170 +1,191 @@
 import MeshModel
 
-/// All objects of a generation, read and sorted by kind.
+/// Every object of the mesh once, kept by the sources that declare them.
+///
+/// What is looked up across namespaces is kept beside the objects, so that a change costs what it
+/// changes.
 struct Catalog {
   let options: CompilerOptions
-  private(set) var namespaces: [String: Metadata] = [:]
-  private(set) var namespaceOrigins: [String: Origin] = [:]
-  private(set) var pods: [PodManifest] = []
-  private(set) var services: [ServiceManifest] = []
-  private(set) var serviceAccounts: [String: Set<String>] = [:]
-  private(set) var slices: [EndpointSliceManifest] = []
-  private(set) var peerAuthentications: [PeerAuthenticationManifest] = []
-  private(set) var policies: [PolicyManifest] = []
+  private var readings: [String: Reading] = [:]
+  /// Which source declares an object; of several the first.
+  private(set) var declarations = Claims<Diagnostic.ObjectName, Declaration>()
+  /// What there is to say about a source's objects; only where there is something.
+  private(set) var findings: [String: [Diagnostic]] = [:]
+  private(set) var objectCount = 0
+
+  private(set) var namespaces: [String: NamespaceObjects] = [:]
   /// Where each node is.
   private(set) var nodes: [String: Locality] = [:]
-  private(set) var gateways: [GatewayManifest] = []
-  private(set) var serviceEntries: [ServiceEntryManifest] = []
-  private(set) var workloadEntries: [WorkloadEntryManifest] = []
-  private(set) var diagnostics: [Diagnostic] = []
-  private var seen: [Diagnostic.ObjectName: Origin] = [:]
+  /// The pods by their uid in the mesh.
+  private(set) var podUIDs = Claims<String, AddressHolder>()
+  private(set) var addresses = Claims<IPAddress, AddressHolder>()
+  /// The ServiceEntries by each of their hosts; those that are exported to somebody.
+  private(set) var hosts = Claims<String, HostHolder>()
+  /// The entries to other networks.
+  private(set) var networkGateways: [PolicyKey: Shared<GatewayManifest>] = [:]
+  private(set) var peerAuthenticationCount = 0
+
+  /// What is not as it was when `takeChanges` was called last.
+  private var changes = Changes()
+
+  struct Changes {
+    var namespaces: Set<String> = []
+    var nodes: Set<String> = []
+    /// Whether there is something else to say of a source's objects.
+    var hasOtherFindings = false
+  }
+
+  init(_ options: CompilerOptions) {
+    self.options = options
+  }
 
   /// The network of what no label puts on another.
   var network: String {
     namespaces[options.rootNamespace]?.labels[Key.network] ?? options.network
   }
 
-  init(_ objects: [ManifestObject], _ options: CompilerOptions) {
-    self.options = options
-    guard objects.count <= Limit.objects else {
-      diagnostics.append(
-        Diagnostic(
-          .error, .tooLarge, file: "",
-          message: "expected at most \(Limit.objects) objects, found \(objects.count)"))
-      return
+  /// The policies that hold in the whole mesh, by name.
+  var rootPolicies: [String: Shared<PolicyManifest>] {
+    namespaces[options.rootNamespace]?.policies ?? [:]
+  }
+
+  /// The PeerAuthentication that holds where no other does.
+  var meshWidePeerAuthentication: Shared<PeerAuthenticationManifest>? {
+    (namespaces[options.rootNamespace]?.peerAuthentications ?? [:]).values
+      .filter { $0.value.selector.isEmpty }.min { $0.value.precedes($1.value) }
+  }
+
+  mutating func takeChanges() -> Changes {
+    defer { changes = Changes() }
+    return changes
+  }
+
+  /// The object in force under a name, and where it stands.
+  func item(_ declaration: Declaration) -> Reading.Item? {
+    readings[declaration.source]?.items[declaration.index]
+  }
+
+  private func manifest(_ name: Diagnostic.ObjectName) -> Manifest? {
+    declarations.first(name).flatMap(item)?.manifest
+  }
+
+  /// Puts what a source says now in place of what it said before; nil: it says nothing any more.
+  mutating func replace(_ source: String, with next: Reading?) {
+    let before = readings[source]
+    guard before != next else { return }
+    objectCount += (next?.objectCount ?? 0) - (before?.objectCount ?? 0)
+    let names = Set((before?.items ?? []).map(\.name)).union((next?.items ?? []).map(\.name))
+    let old = names.map { ($0, manifest($0)) }
+    for (index, item) in (before?.items ?? []).enumerated() {
+      declarations.remove(Declaration(source: source, index: index), from: item.name)
     }
-    for object in objects {
-      let origin = Origin(file: object.file, document: object.document, line: object.root.line)
-      read(Field(path: "", value: object.root), origin)
+    readings[source] = next
+    for (index, item) in (next?.items ?? []).enumerated() {
+      declarations.add(Declaration(source: source, index: index), to: item.name)
+    }
+    for (name, manifest) in old { replace(name, manifest, with: self.manifest(name)) }
+    if before?.diagnostics ?? [] != next?.diagnostics ?? [] {
+      changes.hasOtherFindings = true
+      let said = next?.diagnostics ?? []
+      findings[source] = said.isEmpty ? nil : said
     }
   }
 
-  private mutating func read(_ field: Field, _ origin: Origin) {
-    var reader = ObjectReader(origin: origin)
-    defer { diagnostics += reader.diagnostics }
-    guard case .mapping = field.value.content else {
-      reader.error(
-        .notAnObject, at: field,
-        "expected an object with apiVersion and kind, found \(field.value.summary)")
-      return
-    }
-    guard let (apiVersion, name) = reader.type(field) else { return }
-    if apiVersion == "v1", name == "List" {
-      readItems(field, origin, &reader)
-      return
-    }
-    guard let kind = reader.kind(name, apiVersion: apiVersion, field),
-      let root = reader.mapping(field, kind.schema),
-      let metadata = reader.metadata(of: root, kind: kind),
-      let object = reader.origin.object
-    else { return }
-    if let first = seen[object] {
-      reader.report(
-        .error, .duplicateObject, at: "", line: origin.line,
-        "expected each object once; it is also at \(first.place)")
-      return
-    }
-    seen[object] = reader.origin
-    add(kind, root, metadata, &reader)
-  }
-
-  /// The items of a v1 List, as if each stood alone.
-  private mutating func readItems(
-    _ field: Field, _ origin: Origin, _ reader: inout ObjectReader
+  private mutating func replace(
+    _ name: Diagnostic.ObjectName, _ before: Manifest?, with next: Manifest?
   ) {
-    guard let list = reader.mapping(field, Schema("apiVersion kind metadata items")) else { return }
-    for item in reader.list(list["items"]) {
-      var place = origin
-      place.line = item.line
-      read(Field(path: "", value: item.value), place)
-    }
+    guard before != next else { return }
+    if let before { link(before, name, isThere: false) }
+    if let next { link(next, name, isThere: true) }
   }
 
-  private mutating func add(
-    _ kind: Kind, _ root: Fields, _ metadata: Metadata, _ reader: inout ObjectReader
+  private mutating func link(
+    _ manifest: Manifest, _ name: Diagnostic.ObjectName, isThere: Bool
   ) {
-    switch kind {
-    case .namespace:
-      namespaces[metadata.name] = metadata
-      namespaceOrigins[metadata.name] = reader.origin
-      reader.checkDataplaneMode(metadata)
-    case .pod:
-      pods.append(PodManifest(root, metadata, &reader))
-      reader.checkDataplaneMode(metadata)
-    case .service: services.append(ServiceManifest(root, metadata, &reader))
-    case .serviceAccount:
-      serviceAccounts[metadata.namespace, default: []].insert(metadata.name)
-    case .endpointSlice: slices.append(EndpointSliceManifest(root, metadata, &reader))
+    if case .node(let locality) = manifest {
+      nodes[name.name] = isThere ? locality : nil
+      changes.nodes.insert(name.name)
+      return
+    }
+    let namespace = name.namespace.isEmpty ? name.name : name.namespace
+    namespaces[namespace, default: NamespaceObjects(name: namespace)]
+      .set(manifest, named: name.name, isThere: isThere)
+    if namespaces[namespace]?.isEmpty == true { namespaces[namespace] = nil }
+    changes.namespaces.insert(namespace)
+    linkAcross(manifest, isThere: isThere)
+  }
+
+  /// Keeps what other namespaces ask about.
+  private mutating func linkAcross(_ manifest: Manifest, isThere: Bool) {
+    switch manifest {
+    case .pod(let pod):
+      podUIDs.set(.pod(pod), on: [pod.value.uid], isThere: isThere)
+      guard pod.value.ownsAddresses else { return }
+      addresses.set(.pod(pod), on: pod.value.addresses.map(\.value), isThere: isThere)
+    case .service(let service):
+      guard !service.value.isExternalName else { return }
+      addresses.set(
+        .service(service), on: service.value.virtualAddresses.map(\.value), isThere: isThere)
+    case .serviceEntry(let entry):
+      guard entry.value.visibility != .nobody else { return }
+      hosts.set(HostHolder(entry: entry), on: entry.value.hosts.map(\.value), isThere: isThere)
+    case .gateway(let gateway):
+      guard gateway.value.gatewayClass == .eastWest else { return }
+      networkGateways[gateway.value.key] = isThere ? gateway : nil
     case .peerAuthentication:
-      peerAuthentications.append(PeerAuthenticationManifest(root, metadata, &reader))
-    case .authorizationPolicy:
-      policies.append(
-        PolicyManifest(root, metadata, rootNamespace: options.rootNamespace, &reader))
-    case .node:
-      let labels = metadata.labels
-      nodes[metadata.name] = Locality(
-        region: labels[Key.region] ?? "", zone: labels[Key.zone] ?? "",
-        subzone: labels[Key.subzone] ?? "")
-    case .gateway: gateways.append(GatewayManifest(root, metadata, &reader))
-    case .serviceEntry: serviceEntries.append(ServiceEntryManifest(root, metadata, &reader))
-    case .workloadEntry: workloadEntries.append(WorkloadEntryManifest(root, metadata, &reader))
+      peerAuthenticationCount += isThere ? 1 : -1
+    case .namespace, .serviceAccount, .endpointSlice, .authorizationPolicy, .node, .workloadEntry:
+      break
     }
   }
 }
 
-extension ObjectReader {
-  /// The words of `apiVersion` and `kind`; nil when one is missing, which is reported.
-  fileprivate mutating func type(_ field: Field) -> (apiVersion: String, kind: String)? {
-    var words: [String] = []
-    for key in ["apiVersion", "kind"] {
-      guard let value = field.value[key], value.content != .null else {
-        report(.error, .notAnObject, at: key, line: field.line, "expected \(key), found nothing")
-        return nil
-      }
-      guard let word = string(Field(path: key, value: value)) else { return nil }
-      words.append(word.value)
+/// Where an object is declared; of two the first in the order of sources counts.
+struct Declaration: Comparable {
+  var source: String
+  /// Among the objects of the source.
+  var index: Int
+
+  static func < (a: Self, b: Self) -> Bool { (a.source, a.index) < (b.source, b.index) }
+}
+
+/// Who has an address, or a uid, of its own: pods come before services.
+enum AddressHolder: Comparable {
+  case pod(Shared<PodManifest>)
+  case service(Shared<ServiceManifest>)
+
+  var origin: Origin {
+    switch self {
+    case .pod(let pod): pod.value.origin
+    case .service(let service): service.value.origin
     }
-    return (words[0], words[1])
   }
 
-  /// A kind of Istio's security group that waypoints apply and nobody else.
-  private static let requestAuthentication = "RequestAuthentication"
+  static func == (a: Self, b: Self) -> Bool { a.origin == b.origin }
 
-  /// The kind to read; nil for others, which are reported.
-  ///
-  /// A known kind in a version nobody knows is an error, and so is a kind nobody knows beside the
-  /// policies: to skip a policy could let somebody in.
-  fileprivate mutating func kind(_ name: String, apiVersion: String, _ field: Field) -> Kind? {
-    if let kind = Kind(rawValue: name), kind.apiVersions.contains(apiVersion) { return kind }
-    let group = apiVersion.split(separator: "/").count == 2 ? apiVersion.prefix { $0 != "/" } : ""
-    let line = field.value["kind"]?.line ?? field.line
-    if let kind = Kind(rawValue: name), kind.group == group {
-      report(
-        .error, .unknownKind, at: "apiVersion", line: line,
-        "expected \(alternatives(kind.apiVersions)) for \(name), found \(quoted(apiVersion))")
-      return nil
+  static func < (a: Self, b: Self) -> Bool {
+    switch (a, b) {
+    case (.pod, .service): true
+    case (.service, .pod): false
+    case (.pod, .pod), (.service, .service): a.origin < b.origin
     }
-    let candidates = Kind.allCases.filter { $0.group == group }.map(\.rawValue)
-    let hint = nearest(to: name, among: candidates).map { "; did you mean \($0)?" } ?? ""
-    if group == Kind.authorizationPolicy.group, name != Self.requestAuthentication {
-      report(
-        .error, .unknownKind, at: "kind", line: line,
-        "expected \(alternatives(candidates + [Self.requestAuthentication])) of group "
-          + "\(group), found \(quoted(name))\(hint)")
-      return nil
-    }
-    report(
-      .warning, .unknownKind, at: "kind", line: line,
-      "\(quoted(name)) of \(quoted(apiVersion)) is not used here, skipped\(hint)")
-    return nil
   }
+}
 
-  fileprivate mutating func checkDataplaneMode(_ metadata: Metadata) {
-    guard let mode = metadata.labels[Key.dataplaneMode], !["ambient", "none"].contains(mode) else {
-      return
+/// A ServiceEntry that names a host: the oldest speaks for it.
+struct HostHolder: Comparable {
+  var entry: Shared<ServiceEntryManifest>
+
+  static func == (a: Self, b: Self) -> Bool { a.entry.value.origin == b.entry.value.origin }
+
+  static func < (a: Self, b: Self) -> Bool { a.entry.value.precedes(b.entry.value) }
+}
+
+extension Claims {
+  /// Claims each key once, or gives all of them up.
+  fileprivate mutating func set(_ claimant: Claimant, on keys: [Key], isThere: Bool) {
+    for (index, key) in keys.enumerated() where !keys[..<index].contains(key) {
+      if isThere { add(claimant, to: key) } else { remove(claimant, from: key) }
     }
-    report(
-      .warning, .invalidValue, at: "metadata.labels[\(quoted(Key.dataplaneMode))]",
-      line: origin.line, "expected ambient or none, found \(quoted(mode)), which enrols nothing")
   }
 }

@@ -1,44 +1,41 @@
 import MeshModel
 
-/// Turns ServiceEntries into services, and their endpoints into workloads.
+/// Turns the ServiceEntries of a namespace into services, and their endpoints into workloads.
 struct ExternalAssembly {
-  private let catalog: Catalog
-  private let pods: [String: PodManifest]
-  private let entries: [String: WorkloadEntryManifest]
+  private let scope: Scope
+  private let pods: [String: Shared<PodManifest>]
+  private let entries: [String: Shared<WorkloadEntryManifest>]
   private(set) var workloads: [String: Workload]
   private(set) var services: [ServiceKey: Service]
   /// The ServiceEntry behind a service.
-  private(set) var origins: [ServiceKey: ServiceEntryManifest] = [:]
+  private(set) var origins: [ServiceKey: Shared<ServiceEntryManifest>] = [:]
   private(set) var diagnostics: [Diagnostic] = []
 
   init(
-    _ catalog: Catalog, _ pods: PodAssembly, _ entries: EntryAssembly,
-    _ services: ServiceAssembly
+    _ scope: Scope, _ pods: PodAssembly, _ entries: EntryAssembly, _ services: ServiceAssembly
   ) {
-    self.catalog = catalog
+    self.scope = scope
     self.pods = pods.manifests
     self.entries = entries.manifests
     workloads = services.workloads
     self.services = services.services
     // The oldest speaks for a host name that no Kubernetes service has.
-    var taken = Set(services.services.keys.map(\.hostname))
-    let oldestFirst = catalog.serviceEntries.sorted { a, b in
-      if a.metadata.created != b.metadata.created { return a.metadata.created < b.metadata.created }
-      return (a.metadata.namespace, a.metadata.name) < (b.metadata.namespace, b.metadata.name)
-    }
+    let oldestFirst = scope.objects.serviceEntries.values.sorted { $0.value.precedes($1.value) }
     for entry in oldestFirst {
-      if entry.visibility == .nobody {
+      if entry.value.visibility == .nobody {
         diagnostics.append(
-          entry.origin.diagnostic(
+          entry.value.origin.diagnostic(
             .warning, .ignored, field: "spec.exportTo",
             "exported to nobody; the mesh does not route it"))
         continue
       }
-      add(entry, &taken)
+      add(entry)
     }
   }
 
-  private mutating func add(_ entry: ServiceEntryManifest, _ taken: inout Set<String>) {
+  private mutating func add(_ origin: Shared<ServiceEntryManifest>) {
+    let entry = origin.value
+    let taken = scope.surroundings.takenHosts[entry.metadata.name] ?? []
     let shared = entry.resolution == .none ? [] : endpoints(of: entry)
     for host in entry.hosts {
       let key = ServiceKey(namespace: entry.metadata.namespace, hostname: host.value)
@@ -49,8 +46,8 @@ struct ExternalAssembly {
             "\(quoted(host.value)) belongs to service \(service.name) of this namespace already"))
         continue
       }
-      services[key] = service(key, entry, isCanonical: taken.insert(host.value).inserted)
-      origins[key] = entry
+      services[key] = service(key, entry, isCanonical: !taken.contains(host.value))
+      origins[key] = origin
       var members = shared
       let isResolved = entry.resolution == .dns || entry.resolution == .dnsRoundRobin
       if members.isEmpty, entry.endpoints.isEmpty, entry.selector == nil, isResolved {
@@ -78,7 +75,7 @@ struct ExternalAssembly {
       service.loadBalancing = LoadBalancing(mode: .passthrough)
       service.healthPolicy = .allowAll
     } else {
-      service.loadBalancing = entry.distribution ?? catalog.distribution(of: key.namespace)
+      service.loadBalancing = entry.distribution ?? scope.distribution
     }
     return service
   }
@@ -96,7 +93,7 @@ struct ExternalAssembly {
         case .address(let ip): ip.description
         case .hostname(let host): host
         }
-      let uid = add(named: name, entry) { [network = catalog.network] in
+      let uid = add(named: name, entry) { [network = scope.network] in
         endpoint.apply(to: &$0, network: network)
       }
       members.append((uid, mappings(of: entry, endpoint.ports)))
@@ -108,15 +105,12 @@ struct ExternalAssembly {
     by selector: [String: String], _ entry: ServiceEntryManifest
   ) -> [(uid: String, ports: [PortMapping])] {
     guard !selector.isEmpty else { return [] }
-    let namespace = entry.metadata.namespace
     var members: [(String, [PortMapping])] = []
-    for (uid, pod) in pods where pod.metadata.namespace == namespace {
-      guard selects(selector, pod.metadata.labels) else { continue }
-      members.append((uid, mappings(of: entry, pod.namedPorts)))
+    for (uid, pod) in pods where selects(selector, pod.value.metadata.labels) {
+      members.append((uid, mappings(of: entry, pod.value.namedPorts)))
     }
-    for (uid, candidate) in entries where candidate.metadata.namespace == namespace {
-      guard selects(selector, candidate.labels) else { continue }
-      members.append((uid, mappings(of: entry, candidate.spec.ports)))
+    for (uid, candidate) in entries where selects(selector, candidate.value.labels) {
+      members.append((uid, mappings(of: entry, candidate.value.spec.ports)))
     }
     return members
   }
@@ -124,7 +118,7 @@ struct ExternalAssembly {
   private mutating func resolvedMember(
     _ host: String, _ entry: ServiceEntryManifest
   ) -> (uid: String, ports: [PortMapping]) {
-    let network = catalog.network
+    let network = scope.network
     let uid = add(named: host, entry) {
       $0.hostname = host
       $0.network = network
@@ -137,12 +131,12 @@ struct ExternalAssembly {
   ) -> String {
     let metadata = entry.metadata
     let uid =
-      "\(catalog.options.clusterID)/networking.istio.io/ServiceEntry/\(metadata.namespace)/"
+      "\(scope.options.clusterID)/networking.istio.io/ServiceEntry/\(metadata.namespace)/"
       + "\(metadata.name)/\(name)"
     guard workloads[uid] == nil else { return uid }
     var workload = Workload(uid: uid, name: metadata.name, namespace: metadata.namespace)
-    workload.trustDomain = catalog.options.trustDomain
-    workload.clusterID = catalog.options.clusterID
+    workload.trustDomain = scope.options.trustDomain
+    workload.clusterID = scope.options.clusterID
     workload.workloadName = metadata.name
     workload.canonicalName = metadata.name
     workload.canonicalRevision = "latest"

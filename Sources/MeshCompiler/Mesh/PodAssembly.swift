@@ -1,60 +1,62 @@
 import MeshModel
 
-/// Turns pods into workloads and placements.
+/// Turns the pods of a namespace into workloads and placements.
 struct PodAssembly {
-  private let catalog: Catalog
+  private let scope: Scope
   private(set) var workloads: [String: Workload] = [:]
+  /// By name.
   private(set) var placements: [PodPlacement] = []
   private(set) var diagnostics: [Diagnostic] = []
   /// By workload uid, for those in the model.
-  private(set) var manifests: [String: PodManifest] = [:]
-  private var addressOwners: [IPAddress: Origin] = [:]
-  private var uidOwners: [String: Origin] = [:]
-  private var undeclared: Set<String> = []
+  private(set) var manifests: [String: Shared<PodManifest>] = [:]
 
-  init(_ catalog: Catalog) {
-    self.catalog = catalog
-    for pod in catalog.pods { add(pod) }
-    placements.sort { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
+  init(_ scope: Scope) {
+    self.scope = scope
+    let pods = scope.objects.pods.sorted { $0.key < $1.key }
+    workloads.reserveCapacity(pods.count)
+    manifests.reserveCapacity(pods.count)
+    placements.reserveCapacity(pods.count)
+    for (_, pod) in pods { add(pod) }
   }
 
-  private mutating func add(_ pod: PodManifest) {
-    let workload = workload(pod)
+  private mutating func add(_ shared: Shared<PodManifest>) {
+    let pod = shared.value
     let enrolment = enrolment(pod)
-    check(pod, workload, enrolment)
+    var workload = workload(pod)
+    check(pod, enrolment)
     placements.append(
       PodPlacement(
-        uid: uid(pod), workloadUID: workload.uid, namespace: workload.namespace,
+        uid: pod.uid, workloadUID: workload.uid, namespace: workload.namespace,
         name: workload.name, node: pod.node, networkNamespace: pod.networkNamespace,
         addresses: workload.addresses, identity: workload.identity, enrolment: enrolment,
         dnsCapture: pod.dnsCapture))
     guard !pod.isFinished, !workload.addresses.isEmpty else { return }
-    workloads[workload.uid] = workload
-    workloads[workload.uid]?.tunnelProtocol = enrolment.isEnrolled ? .hbone : .none
+    workload.tunnelProtocol = enrolment.isEnrolled ? .hbone : .none
     if enrolment == .notEnrolled(.nativeTunnel) {
-      workloads[workload.uid]?.tunnelProtocol = .hbone
-      workloads[workload.uid]?.isNativeTunnel = true
+      workload.tunnelProtocol = .hbone
+      workload.isNativeTunnel = true
     }
-    manifests[workload.uid] = pod
+    manifests[workload.uid] = shared
+    workloads[workload.uid] = workload
   }
 
   private func workload(_ pod: PodManifest) -> Workload {
     let metadata = pod.metadata
     let labels = metadata.labels
+    let identity = pod.identity(scope.options)
     var workload = Workload(
-      uid: "\(catalog.options.clusterID)//Pod/\(metadata.namespace)/\(metadata.name)",
-      name: metadata.name, namespace: metadata.namespace)
-    workload.serviceAccount = pod.serviceAccount?.value ?? "default"
-    workload.trustDomain = pod.trustDomain ?? catalog.options.trustDomain
-    workload.clusterID = catalog.options.clusterID
+      uid: pod.workloadUID(scope.options), name: metadata.name, namespace: metadata.namespace)
+    workload.serviceAccount = identity.serviceAccount
+    workload.trustDomain = identity.trustDomain
+    workload.clusterID = scope.options.clusterID
     workload.addresses = pod.addresses.map(\.value)
     workload.node = pod.node
     workload.health = pod.health
     workload.isHostNetwork = pod.isHostNetwork
     workload.workloadName = workloadName(metadata)
     workload.kind = kind(metadata)
-    workload.locality = catalog.nodes[pod.node] ?? Locality()
-    workload.network = labels[Key.network] ?? catalog.network
+    workload.locality = scope.nodes[pod.node] ?? Locality()
+    workload.network = pod.network ?? scope.network
     workload.applicationTunnel = applicationTunnel(metadata)
     workload.canonicalName =
       Key.canonicalNames.lazy.compactMap { labels[$0] }.first ?? workload.workloadName
@@ -64,7 +66,7 @@ struct PodAssembly {
   }
 
   private func enrolment(_ pod: PodManifest) -> Enrolment {
-    let labels = catalog.namespaces[pod.metadata.namespace]?.labels ?? [:]
+    let labels = scope.objects.labels
     let ownMode = pod.metadata.labels[Key.dataplaneMode]
     let isSandwich = applicationTunnel(pod.metadata) != nil
     if pod.metadata.labels[Key.tunnel] == "http", !isSandwich {
@@ -84,9 +86,7 @@ struct PodAssembly {
   /// How the Gateway that a waypoint's pod belongs to wants its connections.
   private func applicationTunnel(_ metadata: Metadata) -> ApplicationTunnel? {
     guard let name = metadata.labels[Key.gatewayName] else { return nil }
-    return catalog.gateways.first {
-      $0.metadata.namespace == metadata.namespace && $0.metadata.name == name
-    }?.applicationTunnel
+    return scope.objects.gateways[name]?.value.applicationTunnel
   }
 
   /// What runs the pod, for telemetry.
@@ -99,57 +99,21 @@ struct PodAssembly {
     }
   }
 
-  private func uid(_ pod: PodManifest) -> String {
-    pod.metadata.uid?.value
-      ?? standInUID(namespace: pod.metadata.namespace, name: pod.metadata.name)
-  }
-
-  private mutating func check(_ pod: PodManifest, _ workload: Workload, _ enrolment: Enrolment) {
-    let origin = pod.origin
-    if let first = uidOwners[uid(pod)] {
-      diagnostics.append(
-        origin.diagnostic(
-          .error, .invalidValue, field: "metadata.uid", line: pod.metadata.uid?.line,
-          "expected a uid of its own; \(uid(pod)) is also at \(first.place)"))
-    }
-    uidOwners[uid(pod)] = origin
+  private mutating func check(_ pod: PodManifest, _ enrolment: Enrolment) {
     if case .notEnrolled(let reason) = enrolment, reason == .hostNetwork || reason == .sidecar {
       diagnostics.append(
-        origin.diagnostic(
+        pod.origin.diagnostic(
           .warning, .notCovered, "labelled for the mesh but not covered: it \(reason.rawValue)"))
     }
-    checkReferences(pod, workload)
-    guard !pod.isFinished, !pod.isHostNetwork else { return }
-    for address in pod.addresses {
-      if let first = addressOwners[address.value], first != origin {
-        diagnostics.append(
-          origin.diagnostic(
-            .error, .duplicateAddress, field: address.path, line: address.line,
-            "expected an address of its own; \(address.value) also belongs to "
-              + "\(first.object?.description ?? "another pod") at \(first.place)"))
-      }
-      addressOwners[address.value] = origin
-    }
-  }
-
-  private mutating func checkReferences(_ pod: PodManifest, _ workload: Workload) {
-    let namespace = workload.namespace
-    if let account = pod.serviceAccount, account.value != "default",
-      let declared = catalog.serviceAccounts[namespace], !declared.contains(account.value)
-    {
-      let hint = hint(account.value, among: declared)
-      diagnostics.append(
-        pod.origin.diagnostic(
-          .warning, .unresolved, field: account.path, line: account.line,
-          "no ServiceAccount \(namespace)/\(account.value) is declared\(hint)"))
-    }
-    let isKnown = catalog.namespaces[namespace] != nil || namespace == "default"
-    guard !isKnown, undeclared.insert(namespace).inserted else { return }
-    let hint = hint(namespace, among: Set(catalog.namespaces.keys))
+    let declared = scope.objects.serviceAccounts
+    guard let account = pod.serviceAccount, account.value != "default", !declared.isEmpty,
+      !declared.contains(account.value)
+    else { return }
+    let hint = hint(account.value, among: declared)
     diagnostics.append(
       pod.origin.diagnostic(
-        .warning, .unresolved, field: "metadata.namespace",
-        "no Namespace \(namespace) is declared, so it has no labels\(hint)"))
+        .warning, .unresolved, field: account.path, line: account.line,
+        "no ServiceAccount \(scope.objects.name)/\(account.value) is declared\(hint)"))
   }
 
   /// What the name was likely meant to be; nobody reads the thousandth, so it is not looked for.

@@ -1,63 +1,86 @@
 import MeshModel
 
-/// Attaches policies to workloads.
+/// Attaches policies to the workloads of a namespace.
 struct PolicyAssembly {
-  private let catalog: Catalog
-  private let labels: [String: [String: String]]
-  private let uidsByNamespace: [String: [String]]
+  /// How far a policy reaches.
+  enum Reach: Int, Comparable {
+    case nobody
+    /// Only pods whose connections the mesh does not see.
+    case uncovered
+    case covered
+
+    static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+  }
+
+  private let scope: Scope
+  private let pods: [String: Shared<PodManifest>]
   private(set) var workloads: [String: Workload]
   private(set) var policies: [PolicyKey: AuthorizationPolicy] = [:]
+  /// How far the policies of the root namespace reach in this one, by name.
+  private(set) var rootReach: [String: Reach] = [:]
   private(set) var diagnostics: [Diagnostic] = []
+  /// The policies each workload lists.
+  private var attached: [String: [PolicyKey]] = [:]
 
-  init(_ catalog: Catalog, _ pods: PodAssembly, _ workloads: [String: Workload]) {
-    self.catalog = catalog
-    labels = pods.manifests.mapValues(\.metadata.labels)
+  init(_ members: Members, _ workloads: [String: Workload], _ mesh: MeshWide) {
+    scope = members.scope
+    pods = members.pods
     self.workloads = workloads
-    uidsByNamespace = Dictionary(grouping: pods.manifests.keys) { uid in
-      pods.manifests[uid]?.metadata.namespace ?? ""
+    for (name, manifest) in mesh.policies {
+      rootReach[name] = attach(manifest.value)
     }
-    for manifest in catalog.policies { add(manifest) }
-    addPeerAuthentications()
-    for uid in Array(workloads.keys) {
-      self.workloads[uid]?.authorizationPolicies.sort {
-        ($0.namespace, $0.name) < ($1.namespace, $1.name)
+    if scope.objects.name == scope.options.rootNamespace {
+      for manifest in mesh.policies.values { keep(manifest.value) }
+    } else {
+      for manifest in scope.objects.policies.values.map(\.value) {
+        keep(manifest)
+        guard let reach = attach(manifest), let finding = manifest.finding(reach) else { continue }
+        diagnostics.append(finding)
       }
     }
+    addPeerAuthentications(mesh.peerAuthentication?.value)
+    for (uid, keys) in attached { self.workloads[uid]?.authorizationPolicies = keys.sorted() }
   }
 
-  private mutating func add(_ manifest: PolicyManifest) {
-    guard let policy = manifest.policy else { return }
-    policies[policy.key] = policy
-    let candidates =
-      policy.key.namespace == catalog.options.rootNamespace
-      ? Array(labels.keys) : uidsByNamespace[policy.key.namespace] ?? []
-    let selected = candidates.filter { isSelected($0, by: manifest, policy) }
-    if policy.scope == .workloadSelector {
-      for uid in selected { workloads[uid]?.authorizationPolicies.append(policy.key) }
+  private mutating func keep(_ manifest: PolicyManifest) {
+    if let policy = manifest.policy { policies[policy.key] = policy }
+  }
+
+  /// Has the workloads it selects list it; nil when there is nothing to enforce.
+  private mutating func attach(_ manifest: PolicyManifest) -> Reach? {
+    guard let policy = manifest.policy else { return nil }
+    var reach = Reach.nobody
+    let targets = manifest.targetServices.map { target in
+      ServiceKey(
+        namespace: policy.key.namespace,
+        hostname: scope.hostname(target.value, policy.key.namespace))
     }
-    reportReach(of: manifest.origin, selected, isSelective: policy.scope == .workloadSelector)
-  }
-
-  private func isSelected(
-    _ uid: String, by manifest: PolicyManifest, _ policy: AuthorizationPolicy
-  ) -> Bool {
-    if manifest.targetServices.isEmpty { return selects(manifest.selector, labels[uid] ?? [:]) }
-    let namespace = policy.key.namespace
-    let memberships = workloads[uid]?.services ?? [:]
-    return manifest.targetServices.contains { target in
-      let hostname = "\(target.value).\(namespace).svc.\(catalog.options.clusterDomain)"
-      return memberships[ServiceKey(namespace: namespace, hostname: hostname)] != nil
+    for (uid, pod) in pods {
+      let isSelected =
+        targets.isEmpty
+        ? selects(manifest.selector, pod.value.metadata.labels)
+        : targets.contains { workloads[uid]?.services[$0] != nil }
+      guard isSelected else { continue }
+      reach = max(reach, self.reach(of: uid))
+      if policy.scope == .workloadSelector {
+        attached[uid, default: []].append(policy.key)
+      }
     }
+    return reach
   }
 
-  private mutating func addPeerAuthentications() {
+  private func reach(of uid: String) -> Reach {
+    workloads[uid]?.tunnelProtocol == .hbone ? .covered : .uncovered
+  }
+
+  private mutating func addPeerAuthentications(_ meshWide: PeerAuthenticationManifest?) {
+    let own = scope.objects.peerAuthentications.values.map(\.value)
     let authentications = PeerAuthentications(
-      catalog.peerAuthentications, rootNamespace: catalog.options.rootNamespace)
+      own, meshWide: meshWide, rootNamespace: scope.options.rootNamespace)
     for policy in authentications.converted { policies[policy.key] = policy }
-    for (uid, labels) in labels {
-      guard let namespace = workloads[uid]?.namespace else { continue }
-      let keys = authentications.policies(namespace: namespace, labels: labels)
-      workloads[uid]?.authorizationPolicies += keys
+    for (uid, pod) in pods {
+      let keys = authentications.policies(labels: pod.value.metadata.labels)
+      if !keys.isEmpty { attached[uid, default: []] += keys }
     }
     for (loser, winner) in authentications.overruled {
       diagnostics.append(
@@ -73,26 +96,37 @@ struct PolicyAssembly {
           "lets no plaintext in: with a selector, what the root namespace permits counts for "
             + "nothing, as in Istio; permit it without a selector, or in another namespace"))
     }
-    for manifest in catalog.peerAuthentications where !manifest.selector.isEmpty {
-      let selected = (uidsByNamespace[manifest.metadata.namespace] ?? []).filter { uid in
-        selects(manifest.selector, labels[uid] ?? [:])
+    for manifest in own where !manifest.selector.isEmpty {
+      var reach = Reach.nobody
+      for (uid, pod) in pods where selects(manifest.selector, pod.value.metadata.labels) {
+        reach = max(reach, self.reach(of: uid))
       }
-      reportReach(of: manifest.origin, selected, isSelective: true)
+      if let finding = reach.finding(about: manifest.origin, isSelective: true) {
+        diagnostics.append(finding)
+      }
     }
   }
+}
 
+extension PolicyAssembly.Reach {
   /// Says when a policy reaches no workload, or none whose connections the mesh sees.
-  private mutating func reportReach(of origin: Origin, _ selected: [String], isSelective: Bool) {
-    if selected.isEmpty {
+  func finding(about origin: Origin, isSelective: Bool) -> Diagnostic? {
+    switch self {
+    case .nobody:
       let what = isSelective ? "no pod has the labels it selects" : "no pod is in its scope"
-      diagnostics.append(
-        origin.diagnostic(
-          .warning, .selectsNothing, field: isSelective ? "spec.selector" : "",
-          "applies to nothing: \(what)"))
-    } else if selected.allSatisfy({ workloads[$0]?.tunnelProtocol != .hbone }) {
-      diagnostics.append(
-        origin.diagnostic(
-          .warning, .notCovered, "enforced nowhere: no pod it applies to is enrolled"))
+      return origin.diagnostic(
+        .warning, .selectsNothing, field: isSelective ? "spec.selector" : "",
+        "applies to nothing: \(what)")
+    case .uncovered:
+      return origin.diagnostic(
+        .warning, .notCovered, "enforced nowhere: no pod it applies to is enrolled")
+    case .covered: return nil
     }
+  }
+}
+
+extension PolicyManifest {
+  func finding(_ reach: PolicyAssembly.Reach) -> Diagnostic? {
+    reach.finding(about: origin, isSelective: policy?.scope == .workloadSelector)
   }
 }

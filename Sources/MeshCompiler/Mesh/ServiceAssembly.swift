@@ -1,53 +1,63 @@
 import MeshModel
 
-/// Turns services into the model's, and makes workloads their members.
+/// Turns the services of a namespace into the model's, and makes workloads their members.
 struct ServiceAssembly {
-  private let catalog: Catalog
-  private let pods: [String: PodManifest]
+  private let scope: Scope
+  private let pods: [String: Shared<PodManifest>]
   /// WorkloadEntries by the uid of their workload.
-  private let entries: [String: WorkloadEntryManifest]
+  private let entries: [String: Shared<WorkloadEntryManifest>]
   private(set) var workloads: [String: Workload]
   private(set) var services: [ServiceKey: Service] = [:]
+  /// Members that live in other namespaces, by uid.
+  private(set) var strangers: [String: Stranger] = [:]
   private(set) var diagnostics: [Diagnostic] = []
-  private var uidByAddress: [IPAddress: String] = [:]
   private var uidsByLabel: [Label: [String]] = [:]
-  /// Workloads of a slice's addresses that no pod owns, with the slice.
-  private var outsiders: [String: Origin] = [:]
 
-  init(_ catalog: Catalog, _ assembly: PodAssembly, _ entries: EntryAssembly) {
-    self.catalog = catalog
+  /// A pod of another namespace, and how it serves services of this one.
+  struct Stranger: Equatable {
+    var owner: AddressOwner
+    var services: [ServiceKey: [PortMapping]] = [:]
+  }
+
+  init(_ scope: Scope, _ assembly: PodAssembly, _ entries: EntryAssembly) {
+    self.scope = scope
     pods = assembly.manifests
     self.entries = entries.manifests
     workloads = assembly.workloads.merging(entries.workloads) { pod, _ in pod }
-    for (uid, workload) in workloads.sorted(by: { $0.key < $1.key }) {
-      for (key, value) in self.entries[uid]?.labels ?? pods[uid]?.metadata.labels ?? [:] {
-        let label = Label(namespace: workload.namespace, key: key, value: value)
-        uidsByLabel[label, default: []].append(uid)
-      }
-      for address in workload.addresses where !workload.isHostNetwork && pods[uid] != nil {
-        uidByAddress[address] = uid
-      }
-    }
-    let slices = Dictionary(grouping: catalog.slices) { slice in
-      "\(slice.metadata.namespace)/\(slice.service ?? "")"
-    }
-    checkAddresses()
-    for service in catalog.services where !service.isExternalName {
-      guard service.visibility != .nobody else {
+    addLabels()
+    let slices = Dictionary(grouping: scope.objects.slices.values) { $0.value.service }
+      .mapValues { $0.sorted { $0.value.metadata.name < $1.value.metadata.name } }
+    for shared in scope.objects.services.values where !shared.value.isExternalName {
+      let service = shared.value
+      guard service.isRouted else {
         diagnostics.append(
           service.origin.diagnostic(
             .warning, .ignored, field: "metadata.annotations[\(quoted(Key.exportTo))]",
             "exported to nobody; the mesh does not route it"))
         continue
       }
-      let name = "\(service.metadata.namespace)/\(service.metadata.name)"
-      add(service, slices: slices[name] ?? [])
+      add(service, slices: slices[service.metadata.name] ?? [])
     }
     checkSlices()
   }
 
+  private mutating func addLabels() {
+    let wanted = Set(
+      scope.objects.services.values.lazy.flatMap { service in
+        service.value.selector.map { Label(key: $0.key, value: $0.value) }
+      })
+    guard !wanted.isEmpty else { return }
+    func add(_ labels: [String: String], of uid: String) {
+      for (key, value) in labels {
+        let label = Label(key: key, value: value)
+        if wanted.contains(label) { uidsByLabel[label, default: []].append(uid) }
+      }
+    }
+    for (uid, pod) in pods { add(pod.value.metadata.labels, of: uid) }
+    for (uid, entry) in entries { add(entry.value.labels, of: uid) }
+  }
+
   private struct Label: Hashable {
-    var namespace: String
     var key: String
     var value: String
   }
@@ -55,18 +65,17 @@ struct ServiceAssembly {
   /// Those with the rarest of the selector's labels: all that it fits are among them.
   private func candidates(_ manifest: ServiceManifest) -> [String] {
     let lists = manifest.selector.map { key, value in
-      uidsByLabel[Label(namespace: manifest.metadata.namespace, key: key, value: value)] ?? []
+      uidsByLabel[Label(key: key, value: value)] ?? []
     }
     return lists.min { $0.count < $1.count } ?? []
   }
 
   private func key(_ service: ServiceManifest) -> ServiceKey {
     let (namespace, name) = (service.metadata.namespace, service.metadata.name)
-    return ServiceKey(
-      namespace: namespace, hostname: "\(name).\(namespace).svc.\(catalog.options.clusterDomain)")
+    return ServiceKey(namespace: namespace, hostname: scope.hostname(name, namespace))
   }
 
-  private mutating func add(_ manifest: ServiceManifest, slices: [EndpointSliceManifest]) {
+  private mutating func add(_ manifest: ServiceManifest, slices: [Shared<EndpointSliceManifest>]) {
     var service = Service(key: key(manifest), name: manifest.metadata.name)
     service.virtualAddresses = manifest.virtualAddresses.map { VirtualAddress(ip: $0.value) }
     service.ports = manifest.ports.map { port in
@@ -79,12 +88,12 @@ struct ServiceAssembly {
     service.loadBalancing =
       manifest.isNodeLocal
       ? .nodeLocal
-      : manifest.distribution ?? catalog.distribution(of: service.key.namespace)
+      : manifest.distribution ?? scope.distribution
     service.addressFamilies = manifest.families
     service.visibility = manifest.visibility == .ownNamespace ? .ownNamespace : .everyone
     services[service.key] = service
     let count =
-      slices.isEmpty ? addSelected(manifest) : slices.reduce(0) { $0 + add($1, to: manifest) }
+      slices.isEmpty ? addSelected(manifest) : slices.reduce(0) { $0 + add($1.value, to: manifest) }
     if count == 0 {
       let cause =
         if !slices.isEmpty {
@@ -107,13 +116,15 @@ struct ServiceAssembly {
     var count = 0
     var portNamesFound: Set<String> = []
     for uid in candidates(manifest) {
-      if let entry = entries[uid], selects(manifest.selector, entry.labels) {
+      if let entry = entries[uid]?.value, selects(manifest.selector, entry.labels) {
         count += 1
         for case .name(let name) in manifest.ports.map(\.target) { portNamesFound.insert(name) }
         workloads[uid]?.services[key] = manifest.ports.map { entry.spec.mapping(of: $0) }
         continue
       }
-      guard let pod = pods[uid], selects(manifest.selector, pod.metadata.labels) else { continue }
+      guard let pod = pods[uid]?.value, selects(manifest.selector, pod.metadata.labels) else {
+        continue
+      }
       count += 1
       let mappings = manifest.ports.map { port in
         switch port.target {
@@ -145,29 +156,34 @@ struct ServiceAssembly {
       PortMapping(servicePort: port.number, targetPort: slice.ports[port.name] ?? 0)
     }
     var count = 0
-    for (index, endpoint) in slice.endpoints.enumerated() {
+    for endpoint in slice.endpoints {
       count += 1
       guard endpoint.isReady || manifest.publishesNotReady else { continue }
-      for uid in owners(of: endpoint, index, slice) {
-        var merged = workloads[uid]?.services[key] ?? []
-        for mapping in mappings {
-          let known = merged.firstIndex { $0.servicePort == mapping.servicePort }
-          if let known, merged[known].targetPort == 0 { merged[known] = mapping }
-          if known == nil { merged.append(mapping) }
+      for member in members(of: endpoint, slice) {
+        switch member {
+        case .here(let uid):
+          workloads[uid]?.services[key, default: []].merge(mappings)
+        case .elsewhere(let owner):
+          strangers[owner.uid, default: Stranger(owner: owner)]
+            .services[key, default: []].merge(mappings)
         }
-        workloads[uid]?.services[key] = merged
       }
     }
     return count
   }
 
-  private mutating func owners(
-    of endpoint: EndpointSliceManifest.Endpoint, _ index: Int, _ slice: EndpointSliceManifest
-  ) -> [String] {
+  private enum Member {
+    case here(uid: String)
+    case elsewhere(AddressOwner)
+  }
+
+  private mutating func members(
+    of endpoint: EndpointSliceManifest.Endpoint, _ slice: EndpointSliceManifest
+  ) -> [Member] {
     let namespace = slice.metadata.namespace
     if let pod = endpoint.pod {
-      let uid = "\(catalog.options.clusterID)//Pod/\(namespace)/\(pod.value)"
-      if workloads[uid] != nil { return [uid] }
+      let uid = podUID(namespace, pod.value, scope.options)
+      if workloads[uid] != nil { return [.here(uid: uid)] }
       diagnostics.append(
         slice.origin.diagnostic(
           .warning, .unresolved, field: pod.path, line: pod.line,
@@ -175,8 +191,10 @@ struct ServiceAssembly {
       return []
     }
     return endpoint.addresses.map { address in
-      if let uid = uidByAddress[address.value] { return uid }
-      return outsider(address.value, endpoint, slice)
+      guard let owner = scope.surroundings.owners[address.value] else {
+        return .here(uid: outsider(address.value, endpoint, slice))
+      }
+      return owner.namespace == namespace ? .here(uid: owner.uid) : .elsewhere(owner)
     }
   }
 
@@ -187,54 +205,42 @@ struct ServiceAssembly {
   ) -> String {
     let metadata = slice.metadata
     let uid =
-      "\(catalog.options.clusterID)/discovery.k8s.io/EndpointSlice/\(metadata.namespace)/"
+      "\(scope.options.clusterID)/discovery.k8s.io/EndpointSlice/\(metadata.namespace)/"
       + "\(metadata.name)/\(address)"
     if workloads[uid] != nil { return uid }
     var workload = Workload(uid: uid, name: metadata.name, namespace: metadata.namespace)
-    workload.trustDomain = catalog.options.trustDomain
-    workload.clusterID = catalog.options.clusterID
+    workload.trustDomain = scope.options.trustDomain
+    workload.clusterID = scope.options.clusterID
     workload.addresses = [address]
     workload.node = endpoint.node
     workload.isHostNetwork = true
-    workload.network = catalog.network
-    workload.locality = catalog.nodes[endpoint.node] ?? Locality()
+    workload.network = scope.network
+    workload.locality = scope.nodes[endpoint.node] ?? Locality()
     workload.workloadName = metadata.name
     workload.canonicalName = metadata.name
     workload.canonicalRevision = "latest"
     workloads[uid] = workload
-    outsiders[uid] = slice.origin
     return uid
   }
 
-  /// An address belongs to one service, and to no pod.
-  private mutating func checkAddresses() {
-    var owners: [IPAddress: Origin] = [:]
-    for service in catalog.services where !service.isExternalName {
-      for address in service.virtualAddresses {
-        let owner =
-          owners[address.value] ?? uidByAddress[address.value].flatMap { pods[$0]?.origin }
-        if let owner, owner != service.origin {
-          diagnostics.append(
-            service.origin.diagnostic(
-              .error, .duplicateAddress, field: address.path, line: address.line,
-              "expected an address of its own; \(address.value) also belongs to "
-                + "\(owner.object?.description ?? "another object") at \(owner.place)"))
-        }
-        owners[address.value] = service.origin
-      }
-    }
-  }
-
   private mutating func checkSlices() {
-    let names = Set(catalog.services.map { "\($0.metadata.namespace)/\($0.metadata.name)" })
-    for slice in catalog.slices {
-      guard let service = slice.service,
-        !names.contains("\(slice.metadata.namespace)/\(service)")
-      else { continue }
+    for slice in scope.objects.slices.values.map(\.value) {
+      guard let service = slice.service, scope.objects.services[service] == nil else { continue }
       diagnostics.append(
         slice.origin.diagnostic(
           .warning, .selectsNothing, field: "metadata.labels",
           "there is no Service \(slice.metadata.namespace)/\(service)"))
+    }
+  }
+}
+
+extension [PortMapping] {
+  /// Adds what several slices say of the same endpoint; the first that knows a port counts.
+  fileprivate mutating func merge(_ mappings: [PortMapping]) {
+    for mapping in mappings {
+      let known = firstIndex { $0.servicePort == mapping.servicePort }
+      if let known, self[known].targetPort == 0 { self[known] = mapping }
+      if known == nil { append(mapping) }
     }
   }
 }

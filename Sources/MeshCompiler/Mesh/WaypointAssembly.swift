@@ -1,39 +1,40 @@
 import MeshModel
 
-/// Puts waypoints in front of services and workloads, as labels ask for them.
+/// Puts waypoints in front of services and workloads of a namespace, as labels ask for them.
 struct WaypointAssembly {
-  private let catalog: Catalog
-  private let gateways: [PolicyKey: GatewayManifest]
+  private let scope: Scope
+  private let neighbours: Neighbours
   private(set) var workloads: [String: Workload]
   private(set) var services: [ServiceKey: Service]
   private(set) var diagnostics: [Diagnostic] = []
   /// Said once for each object and waypoint.
   private var said: Set<String> = []
+  /// What a name nobody declared was likely meant to be.
+  private var hints: [PolicyKey: String] = [:]
 
-  init(_ catalog: Catalog, _ pods: PodAssembly, _ external: ExternalAssembly) {
-    self.catalog = catalog
-    workloads = external.workloads
-    services = external.services
-    gateways = Dictionary(
-      catalog.gateways.filter { $0.gatewayClass == .waypoint }.map {
-        (PolicyKey(namespace: $0.metadata.namespace, name: $0.metadata.name), $0)
-      }, uniquingKeysWith: { first, _ in first })
-    for manifest in catalog.services {
+  init(_ members: Members, _ neighbours: Neighbours) {
+    scope = members.scope
+    self.neighbours = neighbours
+    workloads = members.workloads
+    services = members.services
+    for manifest in scope.objects.services.values.map(\.value) {
       let key = ServiceKey(
-        namespace: manifest.metadata.namespace,
-        hostname: catalog.hostname(manifest.metadata.name, manifest.metadata.namespace))
+        namespace: scope.objects.name,
+        hostname: scope.hostname(manifest.metadata.name, scope.objects.name))
       let waypoint = waypoint(of: .services, manifest.metadata, manifest.origin)
       services[key]?.waypoint = waypoint
     }
-    for (key, entry) in external.origins {
-      let waypoint = waypoint(of: .services, entry.metadata, entry.origin)
+    for (key, entry) in members.entries {
+      let waypoint = waypoint(of: .services, entry.value.metadata, entry.value.origin)
       services[key]?.waypoint = waypoint
     }
-    for (uid, pod) in pods.manifests {
-      let waypoint = waypoint(of: .workloads, pod.metadata, pod.origin)
+    for (uid, pod) in members.pods {
+      guard let waypoint = waypoint(of: .workloads, pod.value.metadata, pod.value.origin) else {
+        continue
+      }
       workloads[uid]?.waypoint = waypoint
     }
-    checkGateways()
+    for waypoint in members.exports.waypoints.values { check(waypoint) }
   }
 
   private enum Subject {
@@ -41,17 +42,12 @@ struct WaypointAssembly {
     case workloads
   }
 
-  private struct Choice {
-    var key: PolicyKey
-    /// Where the label stands.
-    var origin: Origin
-    var isOwn: Bool
-  }
-
   private mutating func waypoint(
     of subject: Subject, _ metadata: Metadata, _ origin: Origin
   ) -> GatewayAddress? {
-    guard metadata.labels[Key.gatewayName] == nil, let choice = choice(metadata, origin) else {
+    guard let choice = scope.waypointChoice(metadata, origin) else { return nil }
+    guard choice.isName else {
+      say(choice, .error, .invalidValue, "expected the name of a Gateway, or none")
       return nil
     }
     // A waypoint's own service is not behind it.
@@ -60,7 +56,8 @@ struct WaypointAssembly {
     {
       return nil
     }
-    guard let gateway = gateways[choice.key] else { return missing(choice, subject) }
+    guard let waypoint = neighbours.waypoints[choice.key] else { return missing(choice, subject) }
+    let gateway = waypoint.gateway.value
     let isMeant =
       switch subject {
       case .services: gateway.traffic.includesServices
@@ -75,39 +72,20 @@ struct WaypointAssembly {
       }
       return nil
     }
-    let labels = catalog.namespaces[metadata.namespace]?.labels ?? [:]
-    if !gateway.admits(metadata.namespace, labels: labels) {
+    if !gateway.admits(metadata.namespace, labels: scope.objects.labels) {
       say(
         choice, .error, .invalidValue,
         "expected a waypoint that namespace \(metadata.namespace) may use; allow it in "
           + "allowedRoutes.namespaces of the listener of Gateway \(choice.key)")
     }
-    return address(of: gateway)
-  }
-
-  /// The object's own label, else its namespace's; nil for no waypoint.
-  private mutating func choice(_ metadata: Metadata, _ origin: Origin) -> Choice? {
-    let isOwn = metadata.labels[Key.useWaypoint] != nil
-    let namespace = catalog.namespaces[metadata.namespace]
-    let labels = isOwn ? metadata.labels : namespace?.labels ?? [:]
-    let origin = isOwn ? origin : catalog.namespaceOrigins[metadata.namespace] ?? origin
-    guard let name = labels[Key.useWaypoint], name != "none" else { return nil }
-    let home = labels[Key.useWaypointNamespace] ?? metadata.namespace
-    let choice = Choice(
-      key: PolicyKey(namespace: home, name: name), origin: origin, isOwn: isOwn)
-    guard NameShape.subdomain.accepts(name), NameShape.label.accepts(home) else {
-      say(choice, .error, .invalidValue, "expected the name of a Gateway, or none")
-      return nil
-    }
-    return choice
+    return waypoint.address
   }
 
   /// A waypoint nobody declared stays in the way: to leave it out would let everybody pass.
-  private mutating func missing(_ choice: Choice, _ subject: Subject) -> GatewayAddress? {
+  private mutating func missing(_ choice: WaypointChoice, _ subject: Subject) -> GatewayAddress? {
     if case .workloads = subject, !choice.isOwn { return nil }
-    let known = gateways.keys.map(\.description).sorted()
-    let hint =
-      nearest(to: choice.key.description, among: known).map { "; did you mean \($0)?" } ?? ""
+    let hint = hints[choice.key] ?? hint(for: choice.key)
+    hints[choice.key] = hint
     say(
       choice, .warning, .unresolved,
       "no Gateway \(choice.key) of class istio-waypoint is declared; connections are refused "
@@ -116,58 +94,43 @@ struct WaypointAssembly {
       destination: .service(
         ServiceKey(
           namespace: choice.key.namespace,
-          hostname: catalog.hostname(choice.key.name, choice.key.namespace))))
+          hostname: scope.hostname(choice.key.name, choice.key.namespace))))
   }
 
-  /// By its service's name where it has one, else by its address.
-  private func address(of gateway: GatewayManifest) -> GatewayAddress {
-    let (namespace, name) = (gateway.metadata.namespace, gateway.metadata.name)
-    let own = ServiceKey(
-      namespace: namespace, hostname: gateway.hostnames.first ?? catalog.hostname(name, namespace))
-    if gateway.hostnames.isEmpty, services[own] == nil, let ip = gateway.addresses.first?.value {
-      return GatewayAddress(
-        destination: .address(network: catalog.network, ip: ip), tunnelPort: gateway.tunnelPort)
-    }
-    return GatewayAddress(destination: .service(own), tunnelPort: gateway.tunnelPort)
+  private func hint(for key: PolicyKey) -> String {
+    nearest(to: key.description, among: neighbours.knownWaypoints)
+      .map { "; did you mean \($0)?" } ?? ""
   }
 
   /// Says where a waypoint has nothing behind its name.
-  private mutating func checkGateways() {
-    for gateway in gateways.values {
-      guard case .service(let key) = address(of: gateway).destination else { continue }
-      let port = gateway.tunnelPort
-      if let service = services[key] {
-        guard !service.ports.contains(where: { $0.servicePort == port }),
-          gateway.applicationTunnel == nil
-        else { continue }
-        diagnostics.append(
-          gateway.origin.diagnostic(
-            .warning, .unresolved, field: "spec.listeners",
-            "service \(key) has no port \(port), where the waypoint takes connections"))
-      } else {
-        diagnostics.append(
-          gateway.origin.diagnostic(
-            .warning, .unresolved, field: "status.addresses",
-            "no address given, and no Service \(gateway.metadata.namespace)/"
-              + "\(gateway.metadata.name); what uses this waypoint is refused"))
-      }
+  private mutating func check(_ waypoint: Waypoint) {
+    guard case .service(let key) = waypoint.address.destination else { return }
+    let gateway = waypoint.gateway.value
+    let port = gateway.tunnelPort
+    if let service = services[key] {
+      guard !service.ports.contains(where: { $0.servicePort == port }),
+        gateway.applicationTunnel == nil
+      else { return }
+      diagnostics.append(
+        gateway.origin.diagnostic(
+          .warning, .unresolved, field: "spec.listeners",
+          "service \(key) has no port \(port), where the waypoint takes connections"))
+    } else {
+      diagnostics.append(
+        gateway.origin.diagnostic(
+          .warning, .unresolved, field: "status.addresses",
+          "no address given, and no Service \(gateway.key); what uses this waypoint is refused"))
     }
   }
 
   private mutating func say(
-    _ choice: Choice, _ severity: Diagnostic.Severity, _ code: Diagnostic.Code, _ message: String
+    _ choice: WaypointChoice, _ severity: Diagnostic.Severity, _ code: Diagnostic.Code,
+    _ message: String
   ) {
-    let place = "\(choice.origin.file) \(choice.origin.document) \(choice.origin.line)"
+    let place = "\(choice.origin.object?.description ?? "") \(choice.origin.line)"
     guard said.insert("\(place) \(message)").inserted else { return }
     diagnostics.append(
       choice.origin.diagnostic(
         severity, code, field: "metadata.labels[\(quoted(Key.useWaypoint))]", message))
-  }
-}
-
-extension Catalog {
-  /// The host name of a Kubernetes service.
-  func hostname(_ name: String, _ namespace: String) -> String {
-    "\(name).\(namespace).svc.\(options.clusterDomain)"
   }
 }

@@ -1,7 +1,7 @@
 import MeshModel
 
 /// A security.istio.io PeerAuthentication.
-struct PeerAuthenticationManifest {
+struct PeerAuthenticationManifest: Equatable {
   enum Mode: String, CaseIterable {
     case unset = "UNSET"
     /// In ambient the same as permissive: ztunnel accepts both.

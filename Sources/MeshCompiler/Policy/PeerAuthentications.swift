@@ -1,83 +1,79 @@
 import MeshModel
 
-/// The PeerAuthentications of the mesh, and what they mean for one workload.
+/// The PeerAuthentications that hold in a namespace, and what they mean for one workload.
 ///
 /// A workload's own beats its namespace's, which beats the mesh's; of several on one level the
 /// oldest counts. Mutual TLS required is a DENY policy for connections without an identity.
 /// Source: istiod's conversion for ambient, as section 4.4 of our notes records it.
 struct PeerAuthentications {
   private let rootNamespace: String
-  private var mesh: PeerAuthenticationManifest?
-  private var byNamespace: [String: PeerAuthenticationManifest] = [:]
-  /// Those with a selector, by namespace, the winning order first.
-  private var selective: [String: [PeerAuthenticationManifest]] = [:]
-  /// Those that lose to an older one on their level, with the winner.
+  /// Whether what holds without a selector asks for mutual TLS.
+  private let isStrict: Bool
+  /// Those with a selector, the winning order first.
+  private var selective: [PeerAuthenticationManifest] = []
+  /// Those that lose to an older one, with the winner.
   private(set) var overruled: [(loser: Origin, winner: Origin)] = []
   /// Those of the root namespace that would let plaintext in to some of its pods alone.
   private(set) var powerless: [Origin] = []
-  private let isEmpty: Bool
 
-  init(_ manifests: [PeerAuthenticationManifest], rootNamespace: String) {
+  /// - own: those of the namespace.
+  /// - meshWide: the one that holds where no other does.
+  init(
+    _ own: some Sequence<PeerAuthenticationManifest>, meshWide: PeerAuthenticationManifest?,
+    rootNamespace: String
+  ) {
     self.rootNamespace = rootNamespace
-    isEmpty = manifests.isEmpty
-    for manifest in manifests.sorted(by: { $0.precedes($1) }) {
-      let namespace = manifest.metadata.namespace
+    var wide: PeerAuthenticationManifest?
+    for manifest in own.sorted(by: { $0.precedes($1) }) {
       if !manifest.selector.isEmpty {
-        let kept = namespace == rootNamespace ? manifest.withoutWeakening : manifest
+        let isRoot = manifest.metadata.namespace == rootNamespace
+        let kept = isRoot ? manifest.withoutWeakening : manifest
         if kept.weakens != manifest.weakens { powerless.append(manifest.origin) }
-        selective[namespace, default: []].append(kept)
-      } else if namespace == rootNamespace {
-        if let mesh { overruled.append((manifest.origin, mesh.origin)) }
-        mesh = mesh ?? manifest
+        selective.append(kept)
       } else {
-        if let first = byNamespace[namespace] { overruled.append((manifest.origin, first.origin)) }
-        byNamespace[namespace] = byNamespace[namespace] ?? manifest
+        if let wide { overruled.append((manifest.origin, wide.origin)) }
+        wide = wide ?? manifest
       }
     }
+    let isMeshStrict = meshWide?.isStrict(inherited: false) ?? false
+    isStrict = wide?.isStrict(inherited: isMeshStrict) ?? isMeshStrict
   }
 
-  /// The policies to attach to a workload.
-  func policies(namespace: String, labels: [String: String]) -> [PolicyKey] {
-    let inherited = inheritsStrict(in: namespace)
-    let own = selective[namespace]?.first { selects($0.selector, labels) }
-    guard let own else { return inherited ? [strictKey] : [] }
-    let isStrict = own.isStrict(inherited: inherited)
-    if own.needsPolicyOfItsOwn(inherited: inherited) { return [Self.convertedKey(own)] }
-    return isStrict ? [strictKey] : []
+  /// The policies to attach to a workload with these labels.
+  func policies(labels: [String: String]) -> [PolicyKey] {
+    let own = selective.first { selects($0.selector, labels) }
+    guard let own else { return isStrict ? [strictKey] : [] }
+    if own.needsPolicyOfItsOwn(inherited: isStrict) { return [Self.convertedKey(own)] }
+    return own.isStrict(inherited: isStrict) ? [strictKey] : []
   }
 
-  /// Every policy that `policies(namespace:labels:)` may name.
+  /// The policies that `policies(labels:)` may name, but for the one of the whole mesh.
   var converted: [AuthorizationPolicy] {
-    if isEmpty { return [] }
-    var policies = [
-      AuthorizationPolicy(
-        key: strictKey, scope: .workloadSelector, action: .deny,
-        rules: [.init(clauses: [.init(matches: [.withoutIdentity])])])
-    ]
-    for manifest in selective.values.joined() {
-      let inherited = inheritsStrict(in: manifest.metadata.namespace)
-      guard manifest.needsPolicyOfItsOwn(inherited: inherited) else { continue }
-      policies.append(
-        AuthorizationPolicy(
-          key: Self.convertedKey(manifest), scope: .workloadSelector, action: .deny,
-          rules: manifest.rules(isStrict: manifest.isStrict(inherited: inherited))))
+    selective.compactMap { manifest in
+      guard manifest.needsPolicyOfItsOwn(inherited: isStrict) else { return nil }
+      return AuthorizationPolicy(
+        key: Self.convertedKey(manifest), scope: .workloadSelector, action: .deny,
+        rules: manifest.rules(isStrict: manifest.isStrict(inherited: isStrict)))
     }
-    return policies
   }
 
-  private var strictKey: PolicyKey {
+  /// Refuses plaintext, wherever it is named.
+  static func strictPolicy(rootNamespace: String) -> AuthorizationPolicy {
+    AuthorizationPolicy(
+      key: strictKey(rootNamespace), scope: .workloadSelector, action: .deny,
+      rules: [.init(clauses: [.init(matches: [.withoutIdentity])])])
+  }
+
+  private static func strictKey(_ rootNamespace: String) -> PolicyKey {
     PolicyKey(namespace: rootNamespace, name: "istio_converted_static_strict")
   }
+
+  private var strictKey: PolicyKey { Self.strictKey(rootNamespace) }
 
   private static func convertedKey(_ manifest: PeerAuthenticationManifest) -> PolicyKey {
     PolicyKey(
       namespace: manifest.metadata.namespace,
       name: "converted_peer_authentication_\(manifest.metadata.name)")
-  }
-
-  private func inheritsStrict(in namespace: String) -> Bool {
-    let meshWide = mesh?.isStrict(inherited: false) ?? false
-    return byNamespace[namespace]?.isStrict(inherited: meshWide) ?? meshWide
   }
 }
 

@@ -1,7 +1,7 @@
 import MeshModel
 
 /// A security.istio.io AuthorizationPolicy, reduced to what ztunnel can enforce.
-struct PolicyManifest {
+struct PolicyManifest: Equatable {
   var origin: Origin
   /// Nil when there is nothing to enforce: AUDIT, or a target that does not exist here.
   var policy: AuthorizationPolicy?

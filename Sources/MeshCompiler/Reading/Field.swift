@@ -8,7 +8,7 @@ struct Field {
 }
 
 /// A mapping whose keys were held against its schema.
-struct Fields {
+struct Fields: Equatable {
   let path: String
   let line: Int
   private let values: [String: ManifestValue]
@@ -39,6 +39,9 @@ struct Written<Value> {
   var path: String
   var line: Int
 }
+
+extension Written: Equatable where Value: Equatable {}
+extension Written: Sendable where Value: Sendable {}
 
 /// The field names a mapping may have.
 struct Schema: Sendable {

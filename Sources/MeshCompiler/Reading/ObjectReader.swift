@@ -16,8 +16,21 @@ struct Origin: Hashable, Sendable {
       field: field, message: message)
   }
 
-  /// The place for another object's message: `web.yaml:12`.
-  var place: String { "\(file):\(line)" }
+  /// The place for another object's message: `web.yaml:12`; its name where it is in no file.
+  var place: String { file.isEmpty ? object?.description ?? "" : "\(file):\(line)" }
+}
+
+extension Origin: Comparable {
+  /// By place; by name where no place is known.
+  static func < (a: Self, b: Self) -> Bool {
+    if (a.file, a.document, a.line) != (b.file, b.document, b.line) {
+      return (a.file, a.document, a.line) < (b.file, b.document, b.line)
+    }
+    guard let first = a.object, let second = b.object else {
+      return a.object == nil && b.object != nil
+    }
+    return first < second
+  }
 }
 
 /// Reads the fields of one object and keeps what there is to say about them.

@@ -7,27 +7,27 @@ import MeshModel
 actor ManifestKeeper {
   /// What a change of the manifests led to.
   enum Outcome {
-    /// Good manifests; the same as before, maybe.
-    case good(Compilation)
+    /// Good manifests, and what they mean that those before did not.
+    case good(ModelChange)
     /// The manifests have errors; the last good ones stay in force.
     case refused([Diagnostic])
   }
 
-  private let options: CompilerOptions
+  private var compiler: Compiler
   /// Where the pods are; nil before manifests were good for the first time.
   private(set) var placements: [PodPlacement]?
   private(set) var diagnostics: [Diagnostic] = []
   private(set) var isStale = false
 
-  init(options: CompilerOptions) { self.options = options }
+  init(options: CompilerOptions) { compiler = Compiler(options: options) }
 
-  func take(_ snapshot: ManifestSnapshot) -> Outcome {
-    let compilation = snapshot.compiled(options: options)
+  func take(_ update: ManifestUpdate) -> Outcome {
+    let compilation = compiler.compiled(after: update)
     diagnostics = compilation.diagnostics
     isStale = compilation.hasErrors
     if compilation.hasErrors { return .refused(compilation.diagnostics) }
     placements = compilation.pods
-    return .good(compilation)
+    return .good(compiler.takeChange())
   }
 
   /// There are no manifests, and so no pods of this node.

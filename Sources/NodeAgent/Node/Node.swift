@@ -156,8 +156,8 @@ final class Node: ServiceLifecycle.Service {
     }
     let directory = ManifestDirectory(path: path)
     do {
-      try await directory.watch { snapshot in
-        await self.take(snapshot)
+      try await directory.watch { update in
+        await self.take(update)
       }
     } catch {
       // Cancelled.
@@ -165,19 +165,20 @@ final class Node: ServiceLifecycle.Service {
     }
   }
 
-  private func take(_ snapshot: ManifestSnapshot) async {
+  private func take(_ update: ManifestUpdate) async {
     if isDraining { return }
     let readAt = MonotonicClock.now()
-    switch await manifests.take(snapshot) {
-    case .good(let compilation):
+    switch await manifests.take(update) {
+    case .good(let change):
       if settings.source == .manifests,
-        let generation = await model.replace(with: compilation.model, receivedAt: readAt)
+        let generation = await model.apply(change, receivedAt: readAt)
       {
+        let pods = await manifests.placements?.count ?? 0
         logger.info(
           "new generation",
           metadata: [
-            "generation": "\(generation)", "pods": "\(compilation.pods.count)",
-            "files": "\(snapshot.files.count)",
+            "generation": "\(generation)", "pods": "\(pods)",
+            "files": "\(update.files.count)",
           ])
       }
       somethingChanged.yield()
