@@ -93,7 +93,11 @@ import Testing
               // Far longer than the server waits.
               try await Task.sleep(for: .seconds(120))
             },
-            descriptor: Istio_V1_Auth_IstioCertificateService.Method.CreateCertificate.descriptor,
+            // Of no known kind: a client of unary calls sends nothing before the whole request.
+            descriptor: MethodDescriptor(
+              fullyQualifiedService: Istio_V1_Auth_IstioCertificateService.descriptor
+                .fullyQualifiedService,
+              method: "CreateCertificate"),
             serializer: ProtobufSerializer<Istio_V1_Auth_IstioCertificateRequest>(),
             deserializer: ProtobufDeserializer<Istio_V1_Auth_IstioCertificateResponse>(),
             options: .defaults

@@ -112,7 +112,7 @@ private func timing(fetch: Duration = .seconds(60), patience: Duration = .second
       let start = MonotonicClock.now()
       for _ in 0..<50 { #expect(try await source.current(at: MonotonicClock.now()).count == 1) }
       // One that waited would have waited for a minute.
-      #expect(MonotonicClock.now().since(start) < .seconds(30))
+      #expect(MonotonicClock.now().since(start) < .seconds(50))
       try await waitFor { server.asked(configuration) == 2 }
       for _ in 0..<50 { _ = try await source.current(at: MonotonicClock.now()) }
       #expect(server.asked(configuration) == 2)
@@ -143,7 +143,7 @@ private func timing(fetch: Duration = .seconds(60), patience: Duration = .second
       await #expect(throws: AuthenticationFailure.noKeys(reason: "not read yet")) {
         try await source.current(at: MonotonicClock.now())
       }
-      #expect(MonotonicClock.now().since(start) < .seconds(30))
+      #expect(MonotonicClock.now().since(start) < .seconds(50))
       #expect(await source.renewed(at: MonotonicClock.now()) == nil)
       try server.answers(true)
       try await waitFor { await source.count == 1 }

@@ -111,7 +111,8 @@ private let path = "/api/v1/namespaces/shop/configmaps"
       hostile.pieces
     } _: { server in
       var timing = KubernetesClient.Timing()
-      timing.request = .seconds(2)
+      // Whoever ends it by saying too much is given the time to say it.
+      timing.request = hostile.error == .timedOut ? .seconds(2) : .seconds(60)
       try await server.client(timing) { client in
         let error = await failure {
           _ = try await client.object(.configMaps, namespace: "shop", name: "roots")
