@@ -74,13 +74,9 @@ public struct LogBatch: Sendable {
   public mutating func field(_ name: String, ifKnown value: SPIFFEID?) {
     guard let value else { return }
     beginField(name)
-    append("\"spiffe://")
-    append(value.trustDomain)
-    append("/ns/")
-    append(value.namespace)
-    append("/sa/")
-    append(value.serviceAccount)
-    append("\"")
+    bytes.append(UInt8(ascii: "\""))
+    value.appendText(to: &bytes)
+    bytes.append(UInt8(ascii: "\""))
   }
 
   public mutating func field(_ name: String, _ value: UInt64) {
@@ -105,10 +101,7 @@ public struct LogBatch: Sendable {
   public mutating func field(_ name: String, hexadecimal value: UInt64) {
     beginField(name)
     bytes.append(UInt8(ascii: "\""))
-    for shift in stride(from: 60, through: 0, by: -4) {
-      let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 0xf
-      bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-    }
+    Hexadecimal.append(value, to: &bytes)
     bytes.append(UInt8(ascii: "\""))
   }
 

@@ -80,8 +80,7 @@ struct HeaderEncoder: Sendable {
 
   /// As it is: what is said once is not worth Huffman's time at both ends.
   private static func encodeRaw(_ text: String, into output: inout [UInt8]) {
-    let bytes = text.utf8Span.span
-    CompressedInteger.encode(bytes.count, prefixBits: 7, pattern: 0, into: &output)
+    CompressedInteger.encode(text.utf8.count, prefixBits: 7, pattern: 0, into: &output)
     output.append(contentsOf: text.utf8)
   }
 
@@ -93,8 +92,7 @@ struct HeaderEncoder: Sendable {
       CompressedInteger.encode(huffmanCount, prefixBits: 7, pattern: 0x80, into: &output)
       HuffmanCode.hpack.encode(bytes, into: &output)
     } else {
-      CompressedInteger.encode(bytes.count, prefixBits: 7, pattern: 0, into: &output)
-      for index in bytes.indices { output.append(bytes[index]) }
+      encodeRaw(text, into: &output)
     }
   }
 }

@@ -291,13 +291,8 @@ extension JSONReader {
 
   private mutating func word() throws(JSONProblem) -> ManifestValue.Content {
     let letters = bytes[position..<end].prefix(6).prefix { (0x61...0x7a).contains($0) }
-    let content: ManifestValue.Content
-    switch String(decoding: letters, as: UTF8.self) {
-    case "true": content = .boolean(true)
-    case "false": content = .boolean(false)
-    case "null": content = .null
-    default: throw unexpected("true, false or null")
-    }
+    guard let content = ManifestValue.Content(jsonWord: String(decoding: letters, as: UTF8.self))
+    else { throw unexpected("true, false or null") }
     position += letters.count
     return content
   }
@@ -307,20 +302,10 @@ extension JSONReader {
       (0x30...0x39).contains(byte) || byte == 0x2b || byte == 0x2d || byte == 0x2e || byte == 0x65
         || byte == 0x45
     }
-    let text = String(decoding: token, as: UTF8.self)
-    let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-    let hasLeadingZero =
-      digits.hasPrefix("0") && digits.dropFirst().first.map { $0.isASCII && $0.isNumber } == true
-    guard digits.first?.isNumber == true, !hasLeadingZero, text.last?.isNumber == true,
-      !text.contains(".e"), !text.contains(".E")
+    guard let number = ManifestValue.Content(jsonNumber: String(decoding: token, as: UTF8.self))
     else { throw unexpected("a number") }
-    if let integer = Int64(text) {
-      position += token.count
-      return .integer(integer)
-    }
-    guard let number = Double(text), number.isFinite else { throw unexpected("a number") }
     position += token.count
-    return .number(number)
+    return number
   }
 }
 

@@ -166,13 +166,8 @@ struct JSONReader {
 
   private mutating func word() throws(TextProblem) -> ManifestValue.Content {
     let letters = bytes[position...].prefix(6).prefix { (0x61...0x7a).contains($0) }
-    let content: ManifestValue.Content
-    switch String(decoding: letters, as: UTF8.self) {
-    case "true": content = .boolean(true)
-    case "false": content = .boolean(false)
-    case "null": content = .null
-    default: throw unexpected("true, false or null")
-    }
+    guard let content = ManifestValue.Content(jsonWord: String(decoding: letters, as: UTF8.self))
+    else { throw unexpected("true, false or null") }
     position += letters.count
     return content
   }
@@ -181,20 +176,10 @@ struct JSONReader {
     let token = bytes[position...].prefix { byte in
       (0x30...0x39).contains(byte) || "+-.eE".utf8.contains(byte)
     }
-    let text = String(decoding: token, as: UTF8.self)
-    let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-    let hasLeadingZero =
-      digits.hasPrefix("0") && digits.dropFirst().first.map { $0.isASCII && $0.isNumber } == true
-    guard digits.first?.isNumber == true, !hasLeadingZero, text.last?.isNumber == true,
-      !text.contains(".e"), !text.contains(".E")
+    guard let number = ManifestValue.Content(jsonNumber: String(decoding: token, as: UTF8.self))
     else { throw unexpected("a number") }
-    if let integer = Int64(text) {
-      position += token.count
-      return .integer(integer)
-    }
-    guard let number = Double(text), number.isFinite else { throw unexpected("a number") }
     position += token.count
-    return .number(number)
+    return number
   }
 
   private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }

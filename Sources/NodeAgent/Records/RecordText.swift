@@ -3,10 +3,7 @@ import MeshModel
 
 extension UInt64 {
   /// Sixteen hexadecimal digits, as ids of connections and refusals are written.
-  var hexadecimal: String {
-    let digits = String(self, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-  }
+  var hexadecimal: String { Hexadecimal.text(of: self) }
 }
 
 extension Direction {

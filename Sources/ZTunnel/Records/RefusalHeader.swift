@@ -1,4 +1,5 @@
 import HBONE
+import MeshModel
 
 /// The header of a 401 that gives both nodes' records the same id and the same words.
 ///
@@ -47,21 +48,5 @@ struct RefusalHeader: Equatable {
 
   private static func isHexadecimal(_ byte: UInt8) -> Bool {
     (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte) || (0x41...0x46).contains(byte)
-  }
-}
-
-/// Numbers as fixed-width lower-case hexadecimal.
-enum Hexadecimal {
-  static func text(of number: UInt64) -> String {
-    var bytes: [UInt8] = []
-    append(number, to: &bytes)
-    return String(decoding: bytes, as: UTF8.self)
-  }
-
-  static func append(_ number: UInt64, to bytes: inout [UInt8]) {
-    for shift in stride(from: 60, through: 0, by: -4) {
-      let digit = UInt8(truncatingIfNeeded: number >> UInt64(shift)) & 0xf
-      bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-    }
   }
 }
