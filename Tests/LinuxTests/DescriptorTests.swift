@@ -9,8 +9,13 @@ import Testing
 
   @Test func `closed behind their owner's back are a bug and trap`() async {
     await #expect(processExitsWith: .failure) {
+      // A number far above those in use: a low one may be given to another thread in between.
       let pipe = try Pipe()
-      close(pipe.readEnd.number)
+      let number = fcntl(pipe.readEnd.number, F_DUPFD_CLOEXEC, 500)
+      demand(number >= 500)
+      let descriptor = OwnedDescriptor(adopting: number)
+      close(number)
+      _ = consume descriptor
     }
   }
 
