@@ -22,9 +22,10 @@ proto:   ## write Swift from proto/ (needs Debian's protobuf-compiler)
 	@scripts/proto.sh
 bpf: deps ## compile bpf/*.bpf.c into Sources/CBPF/generated
 	@scripts/bpf.sh
-build: bpf ## node-agent and the tests (debug), ztunnel (static, release)
+build: bpf ## node-agent and the tests (debug), ztunnel and skein-cni (static, release)
 	swift build $(SWIFT_FLAGS) --build-tests
 	swift build $(SWIFT_FLAGS) $(STATIC) --product ztunnel
+	swift build $(SWIFT_FLAGS) $(STATIC) --product skein-cni
 test: build ## every test, as root; FILTER=name for some
 	@scripts/test.sh "$(FILTER)"
 interop: build ## ztunnel beside Envoy, nghttp2, tlslite-ng and h2, as root

@@ -27,6 +27,7 @@ let package = Package(
     .executable(name: "ztunnel", targets: ["ZTunnel"]),
     .executable(name: "node-agent", targets: ["NodeAgent"]),
     .executable(name: "control-plane", targets: ["ControlPlane"]),
+    .executable(name: "skein-cni", targets: ["SkeinCNI"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -55,6 +56,7 @@ let package = Package(
     .target(name: "MeshCompiler", dependencies: ["MeshModel"], swiftSettings: house),
     .target(name: "AgentProtocol", dependencies: ["MeshModel"], swiftSettings: house),
     .target(name: "DNS", dependencies: ["MeshModel"], swiftSettings: house),
+    .target(name: "CNI", swiftSettings: house),
     .target(
       name: "XDS",
       dependencies: [
@@ -139,6 +141,8 @@ let package = Package(
       dependencies: ["AgentProtocol", "DNS", "HBONE", "Identity", "Linux", "MeshModel", "TLS"],
       swiftSettings: house),
     .executableTarget(
+      name: "SkeinCNI", dependencies: ["CNI", "Linux", "MeshModel"], swiftSettings: house),
+    .executableTarget(
       name: "NodeAgent",
       dependencies: [
         "AgentProtocol", "CertificateAuthority", "ControlAPI", "Identity", "IstioAPI", "Linux",
@@ -188,6 +192,8 @@ let package = Package(
     .testTarget(
       name: "AgentProtocolTests", dependencies: ["AgentProtocol", "MeshModel"],
       swiftSettings: house),
+    .testTarget(name: "CNITests", dependencies: ["CNI"], swiftSettings: house),
+    .testTarget(name: "SkeinCNITests", dependencies: ["CNI", "Linux"], swiftSettings: house),
     .testTarget(name: "DNSTests", dependencies: ["DNS", "MeshModel"], swiftSettings: house),
     .testTarget(
       name: "XDSTests",

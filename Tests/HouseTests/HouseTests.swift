@@ -10,6 +10,7 @@ private let mayImport: [String: Set<String>] = [
   "MeshCompiler": ["MeshModel"],
   "AgentProtocol": ["MeshModel"],
   "DNS": ["MeshModel"],
+  "CNI": [],
   "XDS": ["IstioAPI", "MeshModel", "SwiftProtobuf"],
   "IstioAPI": ["Foundation", "SwiftProtobuf"],
   "Linux": ["CLinux", "Glibc", "MeshModel", "Synchronization"],
@@ -41,6 +42,7 @@ private let mayImport: [String: Set<String>] = [
   "ZTunnel": [
     "AgentProtocol", "DNS", "HBONE", "Identity", "Linux", "MeshModel", "Synchronization", "TLS",
   ],
+  "SkeinCNI": ["CNI", "Linux", "MeshModel"],
   "NodeAgent": [
     "AgentProtocol", "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority", "ControlAPI",
     "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "IstioAPI", "Linux", "Logging",
@@ -51,7 +53,7 @@ private let mayImport: [String: Set<String>] = [
 
 /// Targets in which nothing happens: values in, decisions out.
 private let pureTargets: Set = [
-  "MeshModel", "HBONE", "Identity", "MeshCompiler", "AgentProtocol", "DNS", "XDS",
+  "MeshModel", "HBONE", "Identity", "MeshCompiler", "AgentProtocol", "DNS", "XDS", "CNI",
 ]
 
 /// Targets that touch memory they do not own.

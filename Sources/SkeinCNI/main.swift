@@ -1,0 +1,3 @@
+import Linux
+
+CurrentProcess.exit(code: Plugin.run())
