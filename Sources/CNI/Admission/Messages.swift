@@ -143,11 +143,18 @@ private struct MessageWriter {
   init(tag: UInt8) { bytes = [1, tag] }
 
   mutating func text(_ value: String) {
-    var kept = value.unicodeScalars[...]
-    while String(kept).utf8.count > Limit.textBytes { kept = kept.dropLast() }
-    let utf8 = Array(String(kept).utf8)
+    let utf8 = MessageWriter.fitting(value).utf8
     bytes += [UInt8(utf8.count >> 8), UInt8(utf8.count & 0xff)]
     bytes += utf8
+  }
+
+  /// As much of the text as its limit leaves, cut between two characters.
+  private static func fitting(_ value: String) -> Substring {
+    let utf8 = value.utf8
+    guard utf8.count > Limit.textBytes else { return value[...] }
+    var end = utf8.index(utf8.startIndex, offsetBy: Limit.textBytes)
+    while end.samePosition(in: value.unicodeScalars) == nil { end = utf8.index(before: end) }
+    return value[..<end]
   }
 }
 
