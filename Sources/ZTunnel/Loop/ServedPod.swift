@@ -88,16 +88,24 @@ final class ListenerHandler: Handler {
   }
 
   /// Out of descriptors: refuses one connection so that its client knows, then waits for others to end.
+  ///
+  /// It rests also when that one could not be refused: a listener left in the poller would be reported
+  /// without end, because connections still wait in it.
   private func rest() {
     worker.reserve = nil
     do throws(LinuxError) {
       if let accepted = try listener.socket.accept() { accepted.takeSocket().closeWithReset() }
+    } catch {
+      // Another thread took the reserve's number first: this client waits in the kernel.
+    }
+    worker.takeReserve()
+    do throws(LinuxError) {
       try worker.poller.remove(listener.socket.number)
       isResting = true
     } catch {
-      // Another thread took the descriptor first: the poller reports again.
+      // ENOENT: it is not watched, so nothing reports it; watched again after the rest.
+      isResting = true
     }
-    worker.takeReserve()
     expire(after: ZTunnelLimit.descriptorRest)
   }
 
