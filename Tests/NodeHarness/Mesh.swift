@@ -140,15 +140,19 @@ package actor Mesh {
   package static let tunnelPath = ProcessInfo.processInfo.environment["ZTUNNEL"] ?? ""
 
   /// - source: where the mesh and certificates come from; by default from here.
-  package func startAgent(_ name: String, source: [String]? = nil) async throws {
+  /// - ownsTunnel: whether the agent starts ztunnel itself.
+  package func startAgent(
+    _ name: String, source: [String]? = nil, ownsTunnel: Bool = true
+  ) async throws {
     let node = try #require(nodes[name])
+    let tunnel = ownsTunnel ? ["--ztunnel", Self.tunnelPath] : ["--external-ztunnel"]
     let own = ["--config", "\(directory)/manifests", "--ca-dir", "\(directory)/ca"]
     let agent = try Running(
       [
         "nsenter", "--net=/run/netns/\(node.namespace)", Self.agentPath, "run",
         "--node", node.name, "--state-dir", node.stateDirectory,
-        "--ztunnel", Self.tunnelPath, "--log-format", "json",
-      ] + (source ?? own) + agentArguments)
+        "--log-format", "json",
+      ] + tunnel + (source ?? own) + agentArguments)
     nodes[name]?.agents.append(agent)
   }
 

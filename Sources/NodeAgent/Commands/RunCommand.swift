@@ -3,6 +3,8 @@ import FoundationEssentials
 import Linux
 import Telemetry
 
+extension ExitPolicy: ExpressibleByArgument {}
+
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
@@ -105,11 +107,31 @@ struct RunCommand: AsyncParsableCommand {
       """)
   var ztunnelCgroup: String?
 
+  @Flag(
+    help: """
+      ztunnel is started by somebody else, in a cgroup of its own, as `ztunnel --agent \
+      STATE-DIR/agent.sock`.
+      """)
+  var externalZtunnel = false
+
+  @Option(
+    help: """
+      On SIGTERM drain and release the pods, or keep them captured and ztunnel running for the next \
+      node agent: release or keep.
+      """)
+  var atExit = ExitPolicy.release
+
   /// Of this process; another one in tests.
   @TaskLocal static var environment = RunEnvironment(
     variables: ProcessInfo.processInfo.environment, hasFile: File.exists)
 
-  func validate() throws { _ = try settings(in: Self.environment) }
+  func validate() throws {
+    if externalZtunnel, ztunnelPath != nil || ztunnelCgroup != nil {
+      throw ValidationError(
+        "--external-ztunnel excludes --ztunnel and --ztunnel-cgroup: nothing is started here")
+    }
+    _ = try settings(in: Self.environment)
+  }
 
   func run() async throws {
     do {
@@ -148,6 +170,7 @@ extension RunCommand {
         clusterID: clusterID, logFormat: logFormat, metricsAddress: metricsAddress?.address,
         probeCgroup: probeCgroup, leafLifetime: try lifetime(in: environment),
         drain: drain.duration, ztunnelPath: ztunnelPath, ztunnelCgroup: ztunnelCgroup,
+        isZTunnelExternal: externalZtunnel, atExit: atExit,
         dnsCapture: dnsCapture.map { $0 == .on } ?? environment.dnsCapture)
     } catch {
       throw ValidationError("\(error)")

@@ -33,7 +33,8 @@ actor Enroller {
   let redirection: Redirection
   let link: ZTunnelLink
   let addresses: AddressWatch
-  let ztunnelCgroup: String
+  /// Seen from the root of the hierarchy; empty until a ztunnel of somebody else's connects.
+  private(set) var ztunnelCgroup = ""
   let nodeNamespaceInode: UInt64
   let logger = Logger(label: "enrolment")
 
@@ -56,20 +57,15 @@ actor Enroller {
 
   init(
     redirection: consuming Redirection, link: ZTunnelLink, addresses: AddressWatch,
-    ztunnelCgroup: ControlGroup
+    ztunnelCgroup: ControlGroup?
   ) throws {
     self.link = link
     self.addresses = addresses
-    let root = try ControlGroup.root().path
-    self.ztunnelCgroup = String(ztunnelCgroup.path.dropFirst(root.count))
     nodeNamespaceInode = try NetworkNamespace.current().inode()
-    try redirection.allowAgentCgroup(ztunnelCgroup.id)
-    // Of an earlier node agent that was given another: its ztunnel is gone.
-    for id in try redirection.agentCgroups() where id != ztunnelCgroup.id {
-      logger.info("forgetting a cgroup of ztunnel's", metadata: ["id": "\(id)"])
-      try redirection.forgetAgentCgroup(id)
-    }
     for pod in try redirection.adopt() { adopted[pod.uid] = pod }
+    if let ztunnelCgroup {
+      self.ztunnelCgroup = try letOut(ztunnelCgroup, through: redirection, logger)
+    }
     self.redirection = redirection
   }
 
@@ -153,6 +149,17 @@ actor Enroller {
   }
 
   // MARK: ztunnel
+
+  /// ztunnel runs in another control group from now on.
+  func tunnelMoved(to group: ControlGroup) {
+    do {
+      ztunnelCgroup = try letOut(group, through: redirection, logger)
+    } catch {
+      // Its dials loop back to itself and fail: closed, and canaries say so.
+      logger.error(
+        "ztunnel's packets do not pass", metadata: ["cgroup": "\(group.path)", "error": "\(error)"])
+    }
+  }
 
   func tunnelConnected(_ hello: Hello) {
     isTunnelConnected = true
@@ -251,4 +258,18 @@ actor Enroller {
   func countCanary(passed: Bool) {
     if passed { canariesPassed += 1 } else { canaryFailures += 1 }
   }
+}
+
+/// Lets the packets of ztunnel's control group out of the pods, and no other's; the group's path
+/// from the root of the hierarchy.
+private func letOut(
+  _ group: ControlGroup, through redirection: borrowing Redirection, _ logger: Logger
+) throws -> String {
+  try redirection.allowAgentCgroup(group.id)
+  // Of an earlier one: its ztunnel is gone.
+  for id in try redirection.agentCgroups() where id != group.id {
+    logger.info("forgetting a cgroup of ztunnel's", metadata: ["id": "\(id)"])
+    try redirection.forgetAgentCgroup(id)
+  }
+  return String(group.path.dropFirst(try ControlGroup.root().path.count))
 }

@@ -83,11 +83,11 @@ extension Node {
   }
 
   private func ztunnelStatus(summary: Inspection?) async -> ZTunnelStatus {
+    let process = await ztunnel.status
     var status = ZTunnelStatus(
-      state: await supervisor.state.name, processID: await supervisor.processID,
-      cgroup: supervisor.cgroup.path, isConnected: link.peerProcessID != nil,
-      isAdopted: await supervisor.isAdopted, restarts: await supervisor.restarts,
-      lastExit: await supervisor.lastExit)
+      state: process.state.rawValue, processID: process.processID,
+      cgroup: process.cgroup?.path ?? "", isConnected: link.peerProcessID != nil,
+      isAdopted: process.isAdopted, restarts: process.restarts, lastExit: process.lastExit)
     if case .summary(let summary)? = summary {
       status.generation = summary.generation
       status.threads = summary.threads
@@ -114,7 +114,7 @@ extension Node {
     metrics.generation = model.generation
     metrics.enforcedGeneration = model.enforcedGeneration
     metrics.enforcement = await self.model.enforcement
-    metrics.ztunnelRestarts = await supervisor.restarts
+    metrics.ztunnelRestarts = await ztunnel.status.restarts
     metrics.isZTunnelConnected = link.peerProcessID != nil
     metrics.canariesPassed = await enroller.canariesPassed
     metrics.canaryFailures = await enroller.canaryFailures
@@ -138,16 +138,5 @@ extension Node {
       await DNSMetrics(samples, index: self.model.index).write(to: &text)
     }
     return text.text
-  }
-}
-
-extension Supervisor.State {
-  var name: String {
-    switch self {
-    case .stopped: "stopped"
-    case .starting: "starting"
-    case .running: "running"
-    case .waiting: "waiting"
-    }
   }
 }

@@ -13,6 +13,7 @@ extension Node {
       switch event {
       case .connected(let peer):
         processID = peer
+        if let group = await ztunnel.connected(peer) { await enroller.tunnelMoved(to: group) }
         greet()
         await trust.tunnelConnected()
       case .received(let message, let descriptors):
@@ -21,6 +22,7 @@ extension Node {
       case .disconnected(let reason):
         logger.warning("ztunnel is not connected", metadata: ["reason": "\(reason)"])
         link.setPeer(processID: nil)
+        await ztunnel.disconnected(reason: reason)
         await model.tunnelLost()
         await trust.tunnelLost()
         await inspector.tunnelLost()
@@ -77,14 +79,14 @@ extension Node {
         "ztunnel speaks another version",
         metadata: ["theirs": "\(hello.version)", "ours": "\(ProtocolVersion.current)"])
       link.disconnect()
-      await supervisor.replace()
+      await ztunnel.replace()
       return
     }
     logger.info(
       "ztunnel connected",
       metadata: ["process": "\(processID)", "pods": "\(hello.pods.count)"])
     link.setPeer(processID: processID)
-    await supervisor.helloReceived(from: processID)
+    await ztunnel.helloReceived(from: processID)
     await inspector.tunnelConnected()
     await model.tunnelConnected(holding: hello.generation)
     await issuer.tunnelConnected(holding: hello.identities)

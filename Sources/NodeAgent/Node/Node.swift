@@ -16,7 +16,7 @@ final class Node: ServiceLifecycle.Service {
   /// Nil while the mesh comes from manifests.
   let discovery: Discovery?
   let model: ModelKeeper
-  let supervisor: Supervisor
+  let ztunnel: any ZTunnelKeeper
   let link: ZTunnelLink
   let inspector: Inspector
   let enroller: Enroller
@@ -39,14 +39,10 @@ final class Node: ServiceLifecycle.Service {
     let redirection = try Redirection(node: settings.node)
     attachment = redirection.attachment
     try redirection.attachProbes(cgroupPath: settings.probeCgroup)
-    supervisor = try Supervisor(
-      node: settings.node, path: try Node.ztunnelPath(settings),
-      arguments: ["--agent", settings.agentSocket], givenCgroup: settings.ztunnelCgroup)
-    let cgroup = supervisor.cgroup
+    let ztunnel = try Node.ztunnel(settings)
+    self.ztunnel = ztunnel
     addresses = try AddressWatch()
-    link = try ZTunnelLink(path: settings.agentSocket) { processID in
-      Node.isInside(cgroup, processID)
-    }
+    link = try ZTunnelLink(path: settings.agentSocket) { ztunnel.isWelcome($0) }
     manifests = ManifestKeeper(
       options: CompilerOptions(
         clusterDomain: settings.clusterDomain, trustDomain: settings.trustDomain,
@@ -59,7 +55,8 @@ final class Node: ServiceLifecycle.Service {
     trust = await Node.trust(settings, issuer, link)
     inspector = Inspector(link: link)
     enroller = try Enroller(
-      redirection: redirection, link: link, addresses: addresses, ztunnelCgroup: cgroup)
+      redirection: redirection, link: link, addresses: addresses,
+      ztunnelCgroup: ztunnel.ownCgroup)
   }
 
   private static func issuer(
@@ -94,18 +91,13 @@ final class Node: ServiceLifecycle.Service {
     return Discovery(controlPlane, settings, model: model) { changes.yield() }
   }
 
-  private static func ztunnelPath(_ settings: RunSettings) throws -> String {
+  private static func ztunnel(_ settings: RunSettings) throws -> any ZTunnelKeeper {
+    if settings.isZTunnelExternal { return ExternalZTunnel() }
     let path = try settings.ztunnelPath ?? executableDirectory() + "/ztunnel"
     guard File.exists(path) else { throw RunError.noZTunnel(path: path) }
-    return path
-  }
-
-  private static func isInside(_ cgroup: ControlGroup, _ processID: Int32) -> Bool {
-    do throws(LinuxError) {
-      return try cgroup.processes().contains(processID)
-    } catch {
-      return false
-    }
+    return try Supervisor(
+      node: settings.node, path: path, arguments: ["--agent", settings.agentSocket],
+      givenCgroup: settings.ztunnelCgroup)
   }
 
   /// Runs until asked to shut down, then leaves nothing behind.
@@ -192,7 +184,7 @@ final class Node: ServiceLifecycle.Service {
   }
 
   private func startZTunnel() async {
-    if !isDraining, await supervisor.state == .stopped { await supervisor.start() }
+    if !isDraining, await ztunnel.status.state == .stopped { await ztunnel.start() }
   }
 
   /// Brings the pods to what the manifests want, once there is a mesh to enforce.
@@ -232,9 +224,25 @@ final class Node: ServiceLifecycle.Service {
   // MARK: The end
 
   private func shutDown() async {
+    await ztunnel.prepareToStop()
+    switch settings.atExit {
+    case .release: await releaseEverything()
+    case .keep:
+      logger.info("leaving the pods captured, and ztunnel as it is, for the next node agent")
+      drainState.begin()
+    }
+    await discovery?.save()
+    await discovery?.saveContact()
+    somethingChanged.finish()
+    addresses.stop()
+    link.stop()
+    if settings.atExit == .release { await forgetFiles() }
+    logger.info("node agent ended")
+  }
+
+  private func releaseEverything() async {
     logger.info("draining", metadata: ["atMost": "\(settings.drain.brief)"])
     drainState.begin()
-    await supervisor.prepareToStop()
     if link.peerProcessID != nil, settings.drain > .zero {
       link.send(.drain(deadline: settings.drain))
       await drainState.wait(atMost: settings.drain + Limit.drainGrace) {
@@ -242,15 +250,13 @@ final class Node: ServiceLifecycle.Service {
       }
     }
     let left = await enroller.releaseAll()
-    await supervisor.stop()
+    await ztunnel.stop()
     for line in left + uninstallRedirection(node: settings.node) {
       logger.error("left behind", metadata: ["what": "\(line)"])
     }
-    await discovery?.save()
-    await discovery?.saveContact()
-    somethingChanged.finish()
-    addresses.stop()
-    link.stop()
+  }
+
+  private func forgetFiles() async {
     do throws(LinuxError) {
       try await issuer.forgetFile()
       try File.remove(settings.agentSocket)
@@ -258,6 +264,5 @@ final class Node: ServiceLifecycle.Service {
     } catch {
       logger.error("left behind", metadata: ["what": "\(error)"])
     }
-    logger.info("node agent ended")
   }
 }

@@ -7,7 +7,9 @@ import Logging
 func retireZTunnel(of settings: RunSettings) async throws {
   let root = try ControlGroup.root().path
   let ownNode = "\(root)/skein/\(settings.node)"
-  let current = settings.ztunnelCgroup ?? "\(ownNode)/ztunnel"
+  // Somebody else's ztunnel is in none of ours.
+  let current =
+    settings.isZTunnelExternal ? "" : settings.ztunnelCgroup ?? "\(ownNode)/ztunnel"
   var former: Set<String> = ["\(ownNode)/ztunnel"]
   if File.exists(settings.cgroupFile) { former.insert(try File.readText(settings.cgroupFile)) }
   for path in former where path != current && path.hasPrefix(root + "/") && Directory.exists(path) {
@@ -23,5 +25,9 @@ func retireZTunnel(of settings: RunSettings) async throws {
     guard path == "\(ownNode)/ztunnel" else { continue }
     try await removeControlGroups([group, try ControlGroup(path: ownNode)])
   }
-  try File.replace(settings.cgroupFile, with: Array(current.utf8))
+  if settings.isZTunnelExternal {
+    try File.remove(settings.cgroupFile)
+  } else {
+    try File.replace(settings.cgroupFile, with: Array(current.utf8))
+  }
 }

@@ -26,6 +26,9 @@ struct RunSettings: Sendable, Equatable {
   var ztunnelPath: String?
   /// Nil: `skein/<node>/ztunnel` in the root, made and removed with the node.
   var ztunnelCgroup: String?
+  /// Whether somebody else starts ztunnel, in a control group of its own.
+  var isZTunnelExternal = false
+  var atExit = ExitPolicy.release
   /// Whether the mesh answers the pods' DNS queries.
   var dnsCapture = true
 
@@ -48,6 +51,14 @@ struct RunSettings: Sendable, Equatable {
     "agent.sock", "admin.sock", "certificates", "discovery", "discovery-contact", "trust",
     "ztunnel-cgroup",
   ]
+}
+
+/// What becomes of the pods when the node agent is told to end.
+enum ExitPolicy: String, Sendable, Equatable, CaseIterable {
+  /// Live connections drain, the pods are released, nothing is left behind.
+  case release
+  /// The pods stay captured and ztunnel goes on, for a node agent that follows.
+  case keep
 }
 
 /// Where the mesh comes from.

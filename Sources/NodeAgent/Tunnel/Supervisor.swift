@@ -4,16 +4,7 @@ import MeshModel
 import Telemetry
 
 /// The owner of the ztunnel process: its cgroup, its starts and its ends.
-actor Supervisor {
-  enum State: Hashable {
-    case stopped
-    /// Started or found; it has not said hello yet.
-    case starting
-    case running
-    /// Ended; the next start comes after a wait.
-    case waiting
-  }
-
+actor Supervisor: ZTunnelKeeper {
   /// A process that several tasks refer to.
   private final class Process: Sendable {
     let handle: ProcessHandle
@@ -27,10 +18,10 @@ actor Supervisor {
   private let arguments: [String]
   private let logger = Logger(label: "ztunnel")
   private var process: Process?
-  private(set) var state = State.stopped
-  private(set) var isAdopted = false
-  private(set) var restarts: UInt64 = 0
-  private(set) var lastExit: String?
+  private var state = ZTunnelProcess.State.stopped
+  private var isAdopted = false
+  private var restarts: UInt64 = 0
+  private var lastExit: String?
   private var schedule = RestartSchedule()
   private var isStopping = false
   /// The process that said hello last; it may have done so before it was found here.
@@ -52,11 +43,27 @@ actor Supervisor {
     }
   }
 
-  var processID: Int32? { process?.handle.processID }
+  nonisolated var ownCgroup: ControlGroup? { cgroup }
+
+  var status: ZTunnelProcess {
+    ZTunnelProcess(
+      state: state, processID: processID, cgroup: cgroup, isAdopted: isAdopted,
+      restarts: restarts, lastExit: lastExit)
+  }
+
+  private var processID: Int32? { process?.handle.processID }
+
+  nonisolated func isWelcome(_ processID: Int32) -> Bool {
+    do throws(LinuxError) {
+      return try cgroup.processes().contains(processID)
+    } catch {
+      return false
+    }
+  }
 
   /// Takes over a ztunnel that lives in the cgroup, or starts one.
   func start() {
-    guard !adopt() else { return }
+    guard state == .stopped, !adopt() else { return }
     spawn()
   }
 
@@ -169,12 +176,15 @@ actor Supervisor {
     }
   }
 
+  func connected(_ processID: Int32) -> ControlGroup? { nil }
+
   func helloReceived(from processID: Int32) {
     greeter = processID
     if self.processID == processID { state = .running }
   }
 
-  /// Ends a ztunnel that this node agent cannot talk to; another is started in its place.
+  func disconnected(reason: String) {}
+
   func replace() { kill() }
 
   private func kill() {
@@ -185,7 +195,6 @@ actor Supervisor {
     }
   }
 
-  /// From now on an end of ztunnel is what was wanted.
   func prepareToStop() { isStopping = true }
 
   /// Ends ztunnel and removes its cgroup; nothing of it is left behind.
