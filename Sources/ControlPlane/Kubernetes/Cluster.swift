@@ -47,8 +47,11 @@ actor Cluster {
 
   /// The meaning of the objects once they have settled; again after every change.
   ///
-  /// Nothing is told before all watches are in sync: half a cluster is no mesh.
-  func settled(_ deliver: @Sendable (Compilation, _ readAt: Instant) async -> Void) async {
+  /// Nothing is told before all watches are in sync: half a cluster is no mesh. What is refused
+  /// comes without a change, and is part of the next one.
+  func settled(
+    _ deliver: @Sendable (Compilation, ModelChange?, _ readAt: Instant) async -> Void
+  ) async {
     for await _ in rings {
       while let changedAt, let lastChange, isSynced {
         let settlement = Settlement(
@@ -58,7 +61,9 @@ actor Cluster {
           continue
         }
         (self.changedAt, self.lastChange) = (nil, nil)
-        await deliver(objects.compiled(), changedAt)
+        let compilation = objects.compiled()
+        let change = compilation.hasErrors ? nil : objects.takeChange()
+        await deliver(compilation, change, changedAt)
       }
     }
   }

@@ -1,5 +1,6 @@
 import KubernetesClient
 import MeshCompiler
+import MeshModel
 
 /// The objects of a cluster, and which version of each is in force.
 ///
@@ -16,10 +17,21 @@ struct ClusterObjects: Sendable {
   }
 
   private let options: CompilerOptions
+  private let conflictRounds: Int
   private var entries: [String: Entry] = [:]
+  /// What is in force, by source, but for `pending`.
+  private var compiler: Compiler
+  /// The sources that the compiler is still to be told of.
+  private var pending: Set<String> = []
+  /// The sources with findings of their own.
+  private var refused: Set<String> = []
+  /// The sources in force that claim an address, by address.
+  private var claimants: [String: Set<String>] = [:]
 
-  init(options: CompilerOptions) {
+  init(options: CompilerOptions, conflictRounds: Int = Limit.conflictRounds) {
     self.options = options
+    self.conflictRounds = conflictRounds
+    compiler = Compiler(options: options)
   }
 
   var count: Int { entries.count }
@@ -30,8 +42,7 @@ struct ClusterObjects: Sendable {
     for change in changes {
       switch change {
       case .applied(let object): isNew = apply(object, kind) || isNew
-      case .removed(let name):
-        isNew = entries.removeValue(forKey: source(kind, name)) != nil || isNew
+      case .removed(let name): isNew = remove(source(kind, name)) || isNew
       case .refused(let object): isNew = refuse(object, kind) || isNew
       }
     }
@@ -52,7 +63,13 @@ struct ClusterObjects: Sendable {
     } else {
       substitute(&entry, errors, kind, object.name)
     }
-    entries[source] = entry
+    put(entry, at: source)
+    return true
+  }
+
+  private mutating func remove(_ source: String) -> Bool {
+    guard entries[source] != nil else { return false }
+    put(nil, at: source)
     return true
   }
 
@@ -65,8 +82,21 @@ struct ClusterObjects: Sendable {
     var entry = Entry()
     substitute(&entry, [error], kind, object.name)
     guard entries[source]?.findings != entry.findings else { return false }
-    entries[source] = entry
+    put(entry, at: source)
     return true
+  }
+
+  private mutating func put(_ entry: Entry?, at source: String) {
+    for address in entries[source]?.inForce?.addresses ?? [] {
+      claimants[address]?.remove(source)
+      if claimants[address]?.isEmpty ?? false { claimants[address] = nil }
+    }
+    for address in entry?.inForce?.addresses ?? [] {
+      claimants[address, default: []].insert(source)
+    }
+    entries[source] = entry
+    pending.insert(source)
+    if entry?.findings.isEmpty ?? true { refused.remove(source) } else { refused.insert(source) }
   }
 
   /// What stands in for a version that cannot be used.
@@ -105,46 +135,60 @@ struct ClusterObjects: Sendable {
 }
 
 extension ClusterObjects {
-  /// What the objects mean together.
+  /// What the objects mean together; it depends on them alone, not on what was asked before.
   ///
-  /// Of two that claim one address the later one is left out. An error is left only where no mesh
-  /// can be made at all.
-  func compiled() -> Compilation {
-    let inForce = entries.values.compactMap(\.inForce)
+  /// Of two that claim one address the later one is left out, until the other is gone. An error is
+  /// left only where no mesh can be made at all.
+  mutating func compiled() -> Compilation {
+    tellCompiler()
     var leftOut: Set<String> = []
-    var findings = entries.values.flatMap(\.findings)
-    for _ in 0..<Limit.conflictRounds {
-      var compilation = compile(
-        objects: inForce.filter { !leftOut.contains($0.file) }, options: options)
+    // They come back before the next answer: the other one may be gone by then.
+    defer { pending = leftOut }
+    var findings = refused.flatMap { entries[$0]?.findings ?? [] }
+    for _ in 0..<conflictRounds {
+      var compilation = compiler.compiled()
       let conflicts = compilation.diagnostics.filter(\.isConflict)
       if conflicts.isEmpty {
-        compilation.diagnostics = (findings + compilation.diagnostics.map(\.demoted))
-          .sorted { ($0.file, $0.field) < ($1.file, $1.field) }
+        compilation.diagnostics = (findings + compilation.diagnostics.map(\.demoted)).sorted()
         return compilation
       }
       for conflict in conflicts where !leftOut.contains(conflict.file) {
         for loser in losers(of: conflict, leftOut) {
           leftOut.insert(loser)
+          compiler.remove(source: loser)
           findings.append(conflict.leavingOut(loser))
         }
       }
     }
-    return Compilation(
-      diagnostics: findings + [
-        Diagnostic(
-          .error, .duplicateAddress, file: "",
-          message: "expected addresses of their own; conflicts in \(Limit.conflictRounds) rounds")
-      ])
+    findings.append(
+      Diagnostic(
+        .error, .duplicateAddress, file: "",
+        message: "expected addresses of their own; conflicts in \(conflictRounds) rounds"))
+    return Compilation(diagnostics: findings.sorted())
+  }
+
+  /// What turns the model as it was when this was called before into the one of now; to be called
+  /// only after a compilation without errors, else the compiler holds half of one.
+  mutating func takeChange() -> ModelChange { compiler.takeChange() }
+
+  private mutating func tellCompiler() {
+    for source in pending {
+      if let object = entries[source]?.inForce {
+        compiler.update(source: source, objects: [object])
+      } else {
+        compiler.remove(source: source)
+      }
+    }
   }
 
   /// Whom a conflict leaves out: the one it is said of, or all others when that one comes first.
   private func losers(of conflict: Diagnostic, _ leftOut: Set<String>) -> [String] {
     guard let own = entries[conflict.file]?.inForce else { return [] }
-    let addresses = own.addresses
-    let claimants = entries.values.compactMap(\.inForce).filter {
-      !leftOut.contains($0.file) && !$0.addresses.isDisjoint(with: addresses)
+    let sources = own.addresses.reduce(into: Set<String>()) { all, address in
+      all.formUnion(claimants[address] ?? [])
     }
-    let others = claimants.filter { $0.file != conflict.file }
+    let others = sources.subtracting(leftOut).subtracting([conflict.file])
+      .compactMap { entries[$0]?.inForce }
     let isFirst = others.allSatisfy { Precedence(own) < Precedence($0) }
     return isFirst && !others.isEmpty ? others.map(\.file) : [conflict.file]
   }

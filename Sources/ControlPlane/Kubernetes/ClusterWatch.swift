@@ -7,7 +7,9 @@ struct ClusterWatch: Sendable {
   let client: KubernetesClient
   let cluster: Cluster
 
-  func run(_ deliver: @escaping @Sendable (Compilation, Instant) async -> Void) async {
+  func run(
+    _ deliver: @escaping @Sendable (Compilation, ModelChange?, Instant) async -> Void
+  ) async {
     await withTaskGroup(of: Void.self) { group in
       for watched in WatchedKind.all {
         group.addTask {

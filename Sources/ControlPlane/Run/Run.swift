@@ -99,8 +99,8 @@ struct CoreService: ServiceLifecycle.Service {
     switch core.settings.source {
     case .directory(let path): await watchManifests(path)
     case .cluster:
-      await core.clusterWatch?.run { compilation, readAt in
-        await core.take(compilation, readAt: readAt)
+      await core.clusterWatch?.run { compilation, change, readAt in
+        await core.take(compilation, change, readAt: readAt)
       }
     }
   }

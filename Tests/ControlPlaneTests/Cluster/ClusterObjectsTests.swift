@@ -6,11 +6,15 @@ import Testing
 @testable import ControlPlane
 
 /// Objects of a cluster, written as they come.
-private struct Writer {
-  var objects = ClusterObjects(options: CompilerOptions())
+private final class Writer {
+  var objects: ClusterObjects
+
+  init(_ objects: ClusterObjects = ClusterObjects(options: CompilerOptions())) {
+    self.objects = objects
+  }
 
   @discardableResult
-  mutating func put(
+  func put(
     _ kind: String, _ name: String, namespace: String = "shop", created: Int = 1,
     leaving: Bool = false, labels: ManifestValue = [:], _ fields: ManifestValue = [:]
   ) -> Bool {
@@ -34,7 +38,7 @@ private struct Writer {
     return objects.take([.applied(object)], kind: kind)
   }
 
-  mutating func pod(
+  func pod(
     _ name: String, ip: String, namespace: String = "shop", created: Int = 1,
     leaving: Bool = false, app: String = "web"
   ) {
@@ -47,12 +51,12 @@ private struct Writer {
       ])
   }
 
-  mutating func remove(_ kind: String, _ name: String) {
+  func remove(_ kind: String, _ name: String) {
     _ = objects.take([.removed(ObjectName(namespace: "shop", name: name))], kind: kind)
   }
 
   static func shop() -> Writer {
-    var writer = Writer()
+    let writer = Writer()
     writer.put(
       "Namespace", "shop", namespace: "", labels: ["istio.io/dataplane-mode": "ambient"])
     writer.pod("web-1", ip: "10.0.0.1")
@@ -87,7 +91,7 @@ private let wrong: ManifestValue = [
 
 @Suite struct `One bad object of a cluster` {
   @Test func `leaves its last good version and every other change in force`() {
-    var writer = Writer.shop()
+    let writer = Writer.shop()
     writer.put("AuthorizationPolicy", "p", allow("one"))
     let good = writer.policy("p")
     writer.put("AuthorizationPolicy", "p", wrong)
@@ -105,7 +109,7 @@ private let wrong: ManifestValue = [
   }
 
   @Test func `denies what it selects when it is a policy that never was good`() throws {
-    var writer = Writer.shop()
+    let writer = Writer.shop()
     writer.put("AuthorizationPolicy", "p", wrong)
     let policy = try #require(writer.policy("p"))
     #expect(policy.action == .allow && policy.rules.isEmpty && policy.scope == .workloadSelector)
@@ -123,30 +127,30 @@ private let wrong: ManifestValue = [
       ["spec": ["rules": "text", "targetRefs": .list([["kind": "Service", "name": "a"]])]],
     ] as [ManifestValue])
   func `denies its whole scope when what it selects cannot be read`(fields: ManifestValue) throws {
-    var writer = Writer.shop()
+    let writer = Writer.shop()
     writer.put("AuthorizationPolicy", "p", fields)
     let policy = try #require(writer.policy("p"))
     #expect(policy.scope == .namespace && policy.rules.isEmpty && policy.action == .allow)
   }
 
   @Test func `asks for mutual TLS when it is a PeerAuthentication`() throws {
-    var writer = Writer.shop()
+    let writer = Writer.shop()
     writer.put("PeerAuthentication", "p", ["spec": ["mtls": ["mode": "STRIKT"]]])
-    var strict = Writer.shop()
+    let strict = Writer.shop()
     strict.put("PeerAuthentication", "p", ["spec": ["mtls": ["mode": "STRICT"]]])
     #expect(writer.compiled.model == strict.compiled.model)
     #expect(writer.refusals[0].contains("takes mutual TLS only"))
   }
 
   @Test func `is left out when it is anything else, and refused by name`() {
-    var writer = Writer.shop()
+    let writer = Writer.shop()
     writer.put("Service", "db", ["spec": ["ports": .list([["port": "x"]])]])
     #expect(writer.compiled.model.services.isEmpty && writer.compiled.model.workloads.count == 1)
     #expect(writer.refusals.count == 1 && writer.refusals[0].contains("Service shop/db"))
   }
 
   @Test func `of a namespace leaves the namespace as it was`() {
-    var writer = Writer.shop()
+    let writer = Writer.shop()
     writer.put(
       "Namespace", "shop", namespace: "",
       labels: ["istio.io/dataplane-mode": "none", "istio.io/use-waypoint": "Not_A_Name"])
@@ -155,7 +159,7 @@ private let wrong: ManifestValue = [
   }
 
   @Test func `that is too large is known by its name, and what was known of it stays`() {
-    var writer = Writer.shop()
+    let writer = Writer.shop()
     writer.put("AuthorizationPolicy", "p", allow("one"))
     let good = writer.policy("p")
     for name in ["p", "q"] {
@@ -178,7 +182,7 @@ private let wrong: ManifestValue = [
 
   @Test func `leave it to the pod that was made last, for the other has lost it`() {
     for (first, second) in [("a", "z"), ("z", "a")] {
-      var writer = Writer()
+      let writer = Writer()
       writer.pod(first, ip: "10.0.0.1", created: 1)
       writer.pod(second, ip: "10.0.0.1", created: 2)
       writer.pod("other", ip: "10.0.0.2", created: 1)
@@ -188,14 +192,14 @@ private let wrong: ManifestValue = [
   }
 
   @Test func `leave it to the pod that is not ending`() {
-    var writer = Writer()
+    let writer = Writer()
     writer.pod("old", ip: "10.0.0.1", created: 1)
     writer.pod("ending", ip: "10.0.0.1", created: 2, leaving: true)
     #expect(names(writer) == ["old"])
   }
 
   @Test func `leave it to the service that was there first, and to no service of a pod's`() {
-    var writer = Writer()
+    let writer = Writer()
     let spec: ManifestValue = [
       "spec": ["clusterIP": "10.96.0.1", "ports": .list([["port": .whole(80)]])]
     ]
@@ -204,12 +208,33 @@ private let wrong: ManifestValue = [
     #expect(writer.compiled.model.services.values.map(\.name) == ["b"])
     writer.pod("web", ip: "10.96.0.1", created: 3)
     #expect(writer.compiled.model.services.isEmpty && names(writer) == ["web"])
+    writer.remove("Pod", "web")
+    #expect(writer.compiled.model.services.values.map(\.name) == ["b"])
+    writer.remove("Service", "b")
+    #expect(writer.compiled.model.services.values.map(\.name) == ["a"])
+    #expect(writer.refusals.isEmpty)
+  }
+
+  @Test func `are in the next change when there was no mesh of them in between`() {
+    let writer = Writer(ClusterObjects(options: CompilerOptions(), conflictRounds: 1))
+    writer.pod("a", ip: "10.0.0.1")
+    var followed = Model()
+    #expect(!writer.compiled.hasErrors)
+    followed.apply(writer.objects.takeChange())
+    writer.pod("b", ip: "10.0.0.1", created: 2)
+    writer.pod("c", ip: "10.0.0.2")
+    #expect(writer.compiled.hasErrors && writer.compiled.model == Model())
+    writer.remove("Pod", "a")
+    let compiled = writer.compiled
+    #expect(!compiled.hasErrors && names(writer) == ["b", "c"])
+    let change = writer.objects.takeChange()
+    #expect(change == followed.change(to: compiled.model) && change.workloads.count == 2)
   }
 }
 
 @Suite struct `A cluster's changes` {
   @Test func `that mean nothing to the mesh are no change`() {
-    var writer = Writer()
+    let writer = Writer()
     let spec: ManifestValue = ["spec": ["ports": .list([["port": .whole(80)]])]]
     let isNew = writer.put("Service", "a", spec)
     let isNewAgain = writer.put("Service", "a", spec)

@@ -51,7 +51,7 @@ private func pod(_ name: String, ip: String, version: Int) -> String {
         let cluster = Cluster(options: CompilerOptions())
         let meanings = Meanings()
         let run = Task {
-          await ClusterWatch(client: client, cluster: cluster).run { compilation, _ in
+          await ClusterWatch(client: client, cluster: cluster).run { compilation, _, _ in
             await meanings.add(compilation)
           }
         }
