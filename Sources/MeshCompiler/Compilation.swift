@@ -12,17 +12,20 @@ public struct CompilerOptions: Hashable, Sendable {
   public var clusterID: String
   /// The network of workloads that no label puts on another; a label on the root namespace wins.
   public var network: String
+  /// Whether a namespace's label `istio-injection: enabled` enrols its pods, as our own label does.
+  public var enrolsInjectionLabel: Bool
 
   public init(
     clusterDomain: String = "cluster.local", trustDomain: String = "cluster.local",
     rootNamespace: String = "istio-system", clusterID: String = "Kubernetes",
-    network: String = ""
+    network: String = "", enrolsInjectionLabel: Bool = false
   ) {
     self.clusterDomain = clusterDomain
     self.trustDomain = trustDomain
     self.rootNamespace = rootNamespace
     self.clusterID = clusterID
     self.network = network
+    self.enrolsInjectionLabel = enrolsInjectionLabel
   }
 }
 
@@ -92,6 +95,8 @@ public enum Enrolment: Hashable, Sendable {
     case notLabelled = "not labelled istio.io/dataplane-mode: ambient"
     /// The pod's own label is `none`.
     case optedOut = "opted out by its label istio.io/dataplane-mode: none"
+    /// Its namespace asks by `istio-injection`, and the pod answers in the same words.
+    case noInjection = "opted out by sidecar.istio.io/inject: false"
     /// It shares the node's network, where there is nothing to redirect.
     case hostNetwork = "uses the node's network"
     /// Its phase is Succeeded or Failed.

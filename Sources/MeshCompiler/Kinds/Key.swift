@@ -2,6 +2,10 @@
 enum Key {
   /// Label on a namespace or a pod: `ambient` or `none`.
   static let dataplaneMode = "istio.io/dataplane-mode"
+  /// Label on a namespace: `enabled` has Istio put a sidecar into its pods.
+  static let injection = "istio-injection"
+  /// Label or annotation on a pod: `false` keeps the sidecar out.
+  static let sidecarInjection = "sidecar.istio.io/inject"
   /// Annotation on a pod, ours: its network namespace.
   static let networkNamespace = "skein.dev/netns"
   /// Annotation on a pod, ours: its trust domain, where it is not the mesh's.

@@ -22,6 +22,7 @@ enum Manifest: Equatable {
     switch kind {
     case .namespace:
       self = .namespace(Shared(NamespaceManifest(metadata, &reader)))
+      if !options.enrolsInjectionLabel { reader.explainInjection(metadata) }
     case .pod:
       self = .pod(Shared(PodManifest(root, metadata, &reader)))
       reader.checkDataplaneMode(metadata)
@@ -60,6 +61,9 @@ struct NamespaceManifest: Equatable {
   /// What its annotation says of its services.
   var distribution: LoadBalancing?
 
+  /// Whether it asks for the mesh in the words of sidecars alone.
+  var isInjected: Bool { metadata.isInjected }
+
   init(_ metadata: Metadata, _ reader: inout ObjectReader) {
     self.metadata = metadata
     origin = reader.origin
@@ -70,7 +74,22 @@ struct NamespaceManifest: Equatable {
   }
 }
 
+extension Metadata {
+  fileprivate var isInjected: Bool {
+    labels[Key.injection] == "enabled" && labels[Key.dataplaneMode] == nil
+  }
+}
+
 extension ObjectReader {
+  /// Says why a namespace that was labelled for sidecars is not in the mesh.
+  fileprivate mutating func explainInjection(_ metadata: Metadata) {
+    guard metadata.isInjected else { return }
+    report(
+      .warning, .notCovered, at: "metadata.labels[\(quoted(Key.injection))]", line: origin.line,
+      "it enrols nothing here: label the namespace \(Key.dataplaneMode): ambient, or run with "
+        + "--enroll-injection-label")
+  }
+
   fileprivate mutating func checkDataplaneMode(_ metadata: Metadata) {
     guard let mode = metadata.labels[Key.dataplaneMode], !["ambient", "none"].contains(mode) else {
       return

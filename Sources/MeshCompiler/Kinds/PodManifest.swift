@@ -55,6 +55,12 @@ struct PodManifest: Equatable {
   /// Of its label; nil without one.
   var network: String? { metadata.labels[Key.network] }
 
+  /// Whether it says that it wants no sidecar.
+  var refusesInjection: Bool {
+    metadata.labels[Key.sidecarInjection] == "false"
+      || metadata.annotations[Key.sidecarInjection]?.value.content == .string("false")
+  }
+
   /// Whether its addresses are nobody else's: neither the node's nor given to another by now.
   var ownsAddresses: Bool { !isFinished && !isHostNetwork }
 

@@ -73,8 +73,10 @@ struct PodAssembly {
       return .notEnrolled(.nativeTunnel)
     }
     if ownMode == "none" { return .notEnrolled(.optedOut) }
-    guard ownMode == "ambient" || labels[Key.dataplaneMode] == "ambient" else {
-      return .notEnrolled(.notLabelled)
+    if ownMode != "ambient", labels[Key.dataplaneMode] != "ambient" {
+      guard scope.options.enrolsInjectionLabel, scope.objects.namespace?.value.isInjected == true
+      else { return .notEnrolled(.notLabelled) }
+      if pod.refusesInjection { return .notEnrolled(.noInjection) }
     }
     if pod.isHostNetwork { return .notEnrolled(.hostNetwork) }
     if pod.isFinished { return .notEnrolled(.finished) }

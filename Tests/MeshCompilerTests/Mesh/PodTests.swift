@@ -209,6 +209,51 @@ import Testing
     #expect(!mesh.hasErrors)
   }
 
+  static let asks = "istio-injection: enabled"
+
+  @Test(arguments: [
+    Row(says: "asks", namespaceLabels: asks, enrolment: .enrolled),
+    Row(
+      says: "asks beside our own none",
+      namespaceLabels: "\(asks), istio.io/dataplane-mode: none",
+      enrolment: .notEnrolled(.notLabelled)),
+    Row(
+      says: "says something else", namespaceLabels: "istio-injection: disabled",
+      enrolment: .notEnrolled(.notLabelled)),
+    Row(
+      says: "asks, and the pod refuses by a label", namespaceLabels: asks,
+      labels: "sidecar.istio.io/inject: \"false\"", enrolment: .notEnrolled(.noInjection)),
+    Row(
+      says: "asks, and the pod refuses by an annotation", namespaceLabels: asks,
+      annotations: "sidecar.istio.io/inject: \"false\"", enrolment: .notEnrolled(.noInjection)),
+    Row(
+      says: "asks, and the pod asks in our words", namespaceLabels: asks,
+      labels: "istio.io/dataplane-mode: ambient, sidecar.istio.io/inject: \"false\"",
+      enrolment: .enrolled),
+    Row(
+      says: "asks, and there is a sidecar", namespaceLabels: asks,
+      annotations: "sidecar.istio.io/status: injected", enrolment: .notEnrolled(.sidecar)),
+  ])
+  func `by the label for sidecars where that is wanted, when it`(row: Row) {
+    let mesh = compiled(
+      namespace("shop", labels: row.namespaceLabels),
+      pod("web", labels: row.labels, annotations: row.annotations),
+      options: CompilerOptions(enrolsInjectionLabel: true))
+    #expect(mesh.placement("shop/web")?.enrolment == row.enrolment)
+    #expect(!mesh.findings.contains { $0.contains("istio-injection") })
+  }
+
+  @Test func `the label for sidecars enrols nothing unless that is wanted, and is explained`() {
+    let mesh = compiled(namespace("shop", labels: Self.asks), pod("web"))
+    #expect(mesh.placement("shop/web")?.enrolment == .notEnrolled(.notLabelled))
+    #expect(
+      mesh.findings == [
+        "mesh.yaml:1: warning: document 1, Namespace shop, metadata.labels[\"istio-injection\"]: "
+          + "it enrols nothing here: label the namespace istio.io/dataplane-mode: ambient, or run "
+          + "with --enroll-injection-label"
+      ])
+  }
+
   @Test func `a labelled pod on the node's network is said not to be covered`() {
     let mesh = compiled(namespace("shop"), pod("web", spec: "hostNetwork: true"))
     #expect(
