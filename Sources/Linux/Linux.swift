@@ -25,6 +25,8 @@ public struct LinuxError: Error, Hashable, Sendable {
 
 extension LinuxError {
   public var isNotFound: Bool { errno == ENOENT }
+  /// The process ended: its directory is gone, or says nothing any more.
+  public var isGoneProcess: Bool { errno == ENOENT || errno == ESRCH }
   public var isAlreadyThere: Bool { errno == EEXIST }
   public var isPermission: Bool { errno == EPERM || errno == EACCES }
   public var isRefused: Bool { errno == ECONNREFUSED }

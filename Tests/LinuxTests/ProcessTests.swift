@@ -199,3 +199,24 @@ private func run(
     }
   }
 }
+
+@Suite struct `A process's directory` {
+  @Test func `shows its control groups and its network namespace`() throws {
+    let own = try ProcessDirectory(processID: getpid())
+    #expect(try own.controlGroups() == File.readText("/proc/\(getpid())/cgroup"))
+    let namespace = try own.networkNamespace()
+    let current = try NetworkNamespace.open(processID: getpid())
+    #expect(try namespace.inode() == current.inode())
+  }
+
+  @Test func `shows nothing once it has ended, whoever has its number then`() throws {
+    let child = try ChildProcess(path: "/bin/sleep", arguments: ["60"], environment: []).spawn()
+    let directory = try ProcessDirectory(processID: child.processID)
+    _ = try directory.controlGroups()
+    try child.send(.kill)
+    _ = try child.wait()
+    #expect(throws: LinuxError.self) { try directory.controlGroups() }
+    #expect(throws: LinuxError.self) { _ = try directory.networkNamespace().inode() }
+    #expect(throws: LinuxError.self) { _ = try ProcessDirectory(processID: child.processID) }
+  }
+}
