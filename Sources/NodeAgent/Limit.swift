@@ -23,6 +23,11 @@ enum Limit {
   static let canaryReportWait: Duration = .seconds(1)
   /// How long a failed enrolment waits before the next try.
   static let enrolmentRetry: Duration = .seconds(2)
+  /// The first wait for a pod that has no process yet, doubled each time.
+  static let absenceRetryFirst: Duration = .milliseconds(250)
+  static let absenceRetryMost: Duration = .seconds(8)
+  /// How long something seen of a pod's processes has to last before it counts against the pod.
+  static let sightingDoubt: Duration = .milliseconds(250)
   /// How long ztunnel may take to listen in a pod before the pod says so.
   static let listeningWait: Duration = .seconds(5)
   /// How long ztunnel may take to let go of a pod before the pod is released all the same.

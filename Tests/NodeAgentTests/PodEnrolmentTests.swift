@@ -107,6 +107,21 @@ private let toEnrolled: [PodEnrolment.Event] = [
     #expect(actions == row.actions)
   }
 
+  @Test func `waits longer each time for a pod of which nothing runs, and eight seconds at most`() {
+    var enrolment = PodEnrolment(isTunnelConnected: true)
+    var now = seconds(0)
+    #expect(enrolment.on(.start, at: now) == [.openNamespace])
+    for wait in [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000] {
+      #expect(enrolment.on(.namespaceAbsent(reason: "no process"), at: now).isEmpty)
+      #expect(enrolment.state == .waiting(reason: "no process"))
+      let early = now + .milliseconds(wait - 1)
+      #expect(enrolment.on(.tick, at: early).isEmpty)
+      now = now + .milliseconds(wait)
+      #expect(enrolment.on(.tick, at: now) == [.openNamespace])
+    }
+    #expect(enrolment.on(.namespaceOpened, at: now) == [.inspect])
+  }
+
   @Test func `waits for a ztunnel that is not there yet`() {
     var (enrolment, actions) = after([.start, .namespaceOpened, .agreed], connected: false)
     #expect(actions.isEmpty)

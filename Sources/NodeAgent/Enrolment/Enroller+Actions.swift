@@ -16,7 +16,7 @@ extension Enroller {
     case .inspect: return inspect(uid)
     case .redirect: return redirect(uid)
     case .releaseRedirection: releaseRedirection(of: uid)
-    case .prove: startProof(of: uid)
+    case .prove: prove(uid)
     case .forget: forget(uid)
     }
     return nil
@@ -24,26 +24,44 @@ extension Enroller {
 
   private func openNamespace(of uid: String) -> PodEnrolment.Event? {
     guard let pod = entries[uid]?.pod else { return nil }
+    if namespaceSource == .controlGroups {
+      look(at: uid)
+      return nil
+    }
     guard let path = pod.networkNamespace else {
       return .namespaceRefused(reason: "annotate the pod with skein.dev/netns")
     }
     do throws(LinuxError) {
-      let namespace = try PodNamespace(path: path)
-      if let failure = contradiction(in: proofInputs(of: uid, pod, namespace)) {
-        return .namespaceRefused(reason: failure.description)
-      }
-      entries[uid]?.watchToken = try addresses.watch(namespace, of: uid)
-      entries[uid]?.namespace = namespace
-      return .namespaceOpened
+      return try opened(try PodNamespace(path: path), of: uid, pod)
     } catch {
       return .namespaceRefused(reason: "its network namespace does not open: \(error)")
     }
+  }
+
+  /// Takes the namespace for the pod's, unless something speaks against that.
+  func opened(
+    _ namespace: PodNamespace, of uid: String, _ pod: DesiredPod
+  ) throws(LinuxError) -> PodEnrolment.Event {
+    if let failure = contradiction(in: proofInputs(of: uid, pod, namespace)) {
+      return .namespaceRefused(reason: failure.description)
+    }
+    entries[uid]?.watchToken = try addresses.watch(namespace, of: uid)
+    entries[uid]?.namespace = namespace
+    return .namespaceOpened
+  }
+
+  /// Has the pod's capture proven; where it is told apart by its processes, those are looked at too.
+  func prove(_ uid: String) {
+    startProof(of: uid)
+    if namespaceSource == .controlGroups { look(at: uid) }
   }
 
   private func closeNamespace(of uid: String) {
     if let token = entries[uid]?.watchToken { addresses.forget(token) }
     entries[uid]?.watchToken = nil
     entries[uid]?.namespace = nil
+    entries[uid]?.witness = nil
+    entries[uid]?.doubt = nil
     // Sockets keep a namespace alive.
     entries[uid]?.listeners = []
     dns.forget(uid)
@@ -85,7 +103,7 @@ extension Enroller {
     }
   }
 
-  private func enrol(
+  func enrol(
     _ pod: PodRedirection, _ namespace: PodNamespace, _ listeners: PodListeners?
   ) throws(RedirectError) {
     do throws(RedirectError) {
@@ -118,6 +136,13 @@ extension Enroller {
   /// One that nothing contradicts and that is not captured yet is not touched: ztunnel's listeners
   /// come first. One that is contradicted is captured without listeners, and so closed.
   private func inspect(_ uid: String) -> PodEnrolment.Event? {
+    guard namespaceSource == .controlGroups else { return inspectNow(uid) }
+    entries[uid]?.wantsInspection = true
+    look(at: uid)
+    return nil
+  }
+
+  func inspectNow(_ uid: String) -> PodEnrolment.Event? {
     guard let entry = entries[uid], let namespace = entry.namespace else { return nil }
     let pod = redirection(for: entry.pod)
     do throws(RedirectError) {

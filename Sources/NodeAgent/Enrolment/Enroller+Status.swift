@@ -36,7 +36,8 @@ extension Enroller {
         namespace: entry.pod.namespace, name: entry.pod.name, uid: entry.pod.uid,
         workloadUID: entry.pod.workloadUID, identity: entry.pod.identity.description,
         addresses: entry.pod.addresses.map(\.description),
-        netns: entry.pod.networkNamespace ?? "", netnsInode: entry.namespace?.inode,
+        netns: entry.namespace?.path ?? entry.pod.networkNamespace ?? "",
+        netnsInode: entry.namespace?.inode,
         state: state.name, reason: state.reason, proof: entry.proof.map(ProofStatus.init),
         counters: entry.isRedirectedByUs ? counters(of: entry.pod.uid) : [:])
     }

@@ -15,6 +15,14 @@ actor Enroller {
     var enrolment: PodEnrolment
     var namespace: PodNamespace?
     var watchToken: UInt64?
+    /// By whom the namespace was found; nil when a manifest names it.
+    var witness: PodWitness?
+    /// The cluster has the pod no more; its processes may live on.
+    var isLeaving = false
+    /// Whether the pod is to be looked at before ztunnel may act for it.
+    var wantsInspection = false
+    /// What spoke against it the last time its processes were seen.
+    var doubt: SightingObjection?
     /// ztunnel's listeners, kept open so that its crash refuses no connection.
     var listeners: [SharedDescriptor] = []
     var isRedirectedByUs = false
@@ -35,6 +43,7 @@ actor Enroller {
   let addresses: AddressWatch
   /// Seen from the root of the hierarchy; empty until a ztunnel of somebody else's connects.
   private(set) var ztunnelCgroup = ""
+  let namespaceSource: NamespaceSource
   let nodeNamespaceInode: UInt64
   let logger = Logger(label: "enrolment")
 
@@ -51,15 +60,17 @@ actor Enroller {
   var proving = ProvingQueue()
   var canaries = CanaryReports()
   var dns = DNSSockets()
+  var sightings = SightingQueue()
   let processes = ProcessRounds()
   private(set) var canariesPassed: UInt64 = 0
   private(set) var canaryFailures: UInt64 = 0
 
   init(
     redirection: consuming Redirection, link: ZTunnelLink, addresses: AddressWatch,
-    ztunnelCgroup: ControlGroup?
+    ztunnelCgroup: ControlGroup?, namespaceSource: NamespaceSource = .annotations
   ) throws {
     self.link = link
+    self.namespaceSource = namespaceSource
     self.addresses = addresses
     nodeNamespaceInode = try NetworkNamespace.current().inode()
     for pod in try redirection.adopt() { adopted[pod.uid] = pod }
@@ -73,8 +84,12 @@ actor Enroller {
 
   /// Brings the pods to what the manifests want.
   func reconcile(_ placements: [PodPlacement], node: String) {
-    bystanders = placements.filter { $0.node == node && !$0.enrolment.isEnrolled }
-    let desired = desiredPods(of: placements, on: node)
+    let departing = departing(besides: placements)
+    let kept = Set(departing.map(\.uid))
+    bystanders = placements.filter {
+      $0.node == node && !$0.enrolment.isEnrolled && !kept.contains($0.uid)
+    }
+    let desired = desiredPods(of: placements, on: node) + departing
     let current = entries.compactMapValues { entry -> DesiredPod? in
       if case .releasing = entry.enrolment.state { return entry.successor }
       return entry.pod
@@ -100,7 +115,8 @@ actor Enroller {
       handle(.release, of: uid)
     case .update(let pod):
       entries[pod.uid]?.describe(as: pod)
-      startProof(of: pod.uid)
+      if entries[pod.uid]?.namespace == nil { handle(.start, of: pod.uid) }
+      prove(pod.uid)
     case .replace(let pod):
       entries[pod.uid]?.successor = pod
       handle(.release, of: pod.uid)
@@ -211,10 +227,20 @@ actor Enroller {
 
   func tick() {
     for uid in entries.keys.sorted() {
-      if let namespace = entries[uid]?.namespace, !namespace.isThere {
-        handle(.namespaceGone, of: uid)
-      }
+      lookForEnd(of: uid)
       handle(.tick, of: uid)
+    }
+  }
+
+  /// Notices that the pod's namespace is not the pod's any more.
+  private func lookForEnd(of uid: String) {
+    guard let entry = entries[uid] else { return }
+    if let witness = entry.witness {
+      if entry.isLeaving || !witness.isThere { look(at: uid) }
+    } else if let namespace = entry.namespace {
+      if !namespace.isThere { handle(.namespaceGone, of: uid) }
+    } else if entry.isLeaving {
+      look(at: uid)
     }
   }
 
@@ -223,7 +249,7 @@ actor Enroller {
     do {
       guard try namespace.hasChanged(), entry.isRedirectedByUs else { return }
       try redirection.follow(uid, namespace: namespace.namespace)
-      startProof(of: uid)
+      prove(uid)
     } catch {
       handle(.redirectionFailed(reason: "\(error)"), of: uid)
     }

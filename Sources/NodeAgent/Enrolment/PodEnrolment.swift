@@ -53,6 +53,8 @@ struct PodEnrolment: Hashable {
     case start
     case namespaceOpened
     case namespaceRefused(reason: String)
+    /// There is none yet: nothing of the pod runs.
+    case namespaceAbsent(reason: String)
     case namespaceGone
     /// - serves: whether it already listens in this pod, and will send its listeners by itself.
     case tunnelConnected(serves: Bool)
@@ -99,6 +101,8 @@ struct PodEnrolment: Hashable {
   private(set) var isRedirected = false
   /// When to try or to prove again.
   private var nextAt: Instant?
+  /// How often there was no namespace, one time after the other.
+  private var absences = 0
 
   init(isTunnelConnected: Bool) {
     self.isTunnelConnected = isTunnelConnected
@@ -119,9 +123,15 @@ struct PodEnrolment: Hashable {
     case .start: return [.openNamespace]
     case .namespaceOpened:
       isNamespaceOpen = true
+      absences = 0
       return inspect(at: now)
     case .namespaceRefused(let reason):
       fail(reason, at: now)
+      return []
+    case .namespaceAbsent(let reason):
+      state = .waiting(reason: reason)
+      nextAt = now + min(Limit.absenceRetryFirst * (1 << min(absences, 10)), Limit.absenceRetryMost)
+      absences += 1
       return []
     case .namespaceGone: return namespaceGone(at: now)
     case .tunnelConnected(let serves): return tunnelConnected(serves: serves, at: now)
@@ -259,8 +269,9 @@ struct PodEnrolment: Hashable {
       return [.releaseRedirection, .closeNamespace, .forget]
     case .tick where now.since(since) >= Limit.releaseWait:
       return [.releaseRedirection, .closeNamespace, .forget]
-    case .start, .namespaceOpened, .namespaceRefused, .tunnelConnected, .listening, .tunnelFailed,
-      .redirected, .redirectionFailed, .proven, .disproven, .contradicted, .agreed, .release, .tick:
+    case .start, .namespaceOpened, .namespaceRefused, .namespaceAbsent, .tunnelConnected,
+      .listening, .tunnelFailed, .redirected, .redirectionFailed, .proven, .disproven,
+      .contradicted, .agreed, .release, .tick:
       return []
     }
   }

@@ -9,12 +9,21 @@ final class PodNamespace: Sendable {
   let cookie: UInt64
   private let monitor: AddressMonitor
 
-  init(path: String) throws(LinuxError) {
+  convenience init(path: String) throws(LinuxError) {
+    try self.init(try NetworkNamespace.open(path: path), path: path)
+  }
+
+  /// That of a pod's process, which the path names for people.
+  convenience init(_ witness: PodWitness) throws(LinuxError) {
+    try self.init(try witness.namespace(), path: "/proc/\(witness.processID)/ns/net")
+  }
+
+  private init(_ namespace: consuming NetworkNamespace, path: String) throws(LinuxError) {
     self.path = path
-    namespace = try NetworkNamespace.open(path: path)
-    inode = try namespace.inode()
-    cookie = try namespace.cookie()
-    monitor = try AddressMonitor(in: namespace)
+    self.namespace = namespace
+    inode = try self.namespace.inode()
+    cookie = try self.namespace.cookie()
+    monitor = try AddressMonitor(in: self.namespace)
   }
 
   /// A descriptor for ztunnel.

@@ -1,0 +1,186 @@
+import Linux
+import Logging
+import MeshCompiler
+import MeshModel
+import Redirect
+
+/// Where the namespaces of pods are known from.
+enum NamespaceSource: Hashable, Sendable {
+  /// Manifests say it, by the annotation `skein.dev/netns`.
+  case annotations
+  /// Of a cluster's pods only the kernel says it: see `Sighting`.
+  case controlGroups
+}
+
+extension Enroller {
+  /// Looks at the pod's processes soon, together with those of others; `saw` says what follows.
+  func look(at uid: String) {
+    guard sightings.add(uid) else { return }
+    Task { await lookAtAll() }
+  }
+
+  private func lookAtAll() async {
+    while let uids = sightings.next() {
+      let node = nodeNamespaceInode
+      do throws(LinuxError) {
+        let search = try await onOwnThread("sightings") {
+          Result { () throws(LinuxError) in try PodSearch(for: uids, nodeNamespace: node) }
+        }.get()
+        for uid in uids.sorted() { saw(uid, search) }
+      } catch {
+        for uid in uids.sorted() { sawNothing(of: uid, "\(error)") }
+      }
+    }
+  }
+
+  private func lookAgain(at uid: String) {
+    Task {
+      do {
+        try await Task.sleep(for: Limit.sightingDoubt)
+      } catch {
+        return
+      }
+      look(at: uid)
+    }
+  }
+
+  private func saw(_ uid: String, _ search: PodSearch) {
+    guard let entry = entries[uid] else { return }
+    if case .releasing = entry.enrolment.state { return }
+    let absence = search.sighting.absence(of: uid)
+    let witnesses = search.witnesses[uid] ?? []
+    guard absence == nil, !witnesses.isEmpty else {
+      return sawNone(of: uid, entry, absence ?? "its processes changed while they were looked at")
+    }
+    do throws(RedirectError) {
+      guard let witness = try witness(among: witnesses, of: entry) else {
+        return doubt(uid, entry, .unclear(namespaces: witnesses.count))
+      }
+      let objection = search.sighting.objection(to: witness.namespaceInode, of: uid)
+      try follow(witness, objection, of: uid, entry)
+    } catch {
+      sawNothing(of: uid, "\(error)")
+    }
+  }
+
+  /// The one in the pod's namespace: the only one, or the only one that has the pod's addresses.
+  private func witness(
+    among witnesses: [PodWitness], of entry: Entry
+  ) throws(RedirectError) -> PodWitness? {
+    if witnesses.count == 1 { return witnesses[0] }
+    var found: [PodWitness] = []
+    for witness in witnesses where try hasAddresses(witness, of: entry.pod) {
+      found.append(witness)
+    }
+    return found.count == 1 ? found[0] : nil
+  }
+
+  private func hasAddresses(
+    _ witness: PodWitness, of pod: DesiredPod
+  ) throws(RedirectError) -> Bool {
+    let namespace: NetworkNamespace
+    do throws(LinuxError) {
+      namespace = try witness.namespace()
+    } catch {
+      // It ended meanwhile; the next look finds another.
+      return false
+    }
+    return try redirection.missingAddresses(of: redirection(for: pod), namespace: namespace).isEmpty
+  }
+
+  private func follow(
+    _ witness: PodWitness, _ objection: SightingObjection?, of uid: String, _ entry: Entry
+  ) throws(RedirectError) {
+    guard let namespace = entry.namespace else {
+      if entry.isLeaving { return }
+      // Somebody else's, for all that is known: it is not to be captured in this pod's name.
+      if let objection, try !hasAddresses(witness, of: entry.pod) {
+        return handle(.namespaceRefused(reason: "\(objection)"), of: uid)
+      }
+      return handle(opened(witness, of: uid, entry.pod), of: uid)
+    }
+    guard namespace.inode == witness.namespaceInode else {
+      return handle(.namespaceGone, of: uid)
+    }
+    entries[uid]?.witness = witness
+    if entry.isLeaving {
+      guard entry.isRedirectedByUs else { return handle(.release, of: uid) }
+      return handle(
+        .contradicted(reason: "it was deleted, but process \(witness.processID) of it lives on"),
+        of: uid)
+    }
+    if let objection { return doubt(uid, entry, objection) }
+    entries[uid]?.doubt = nil
+    guard entry.wantsInspection else { return }
+    entries[uid]?.wantsInspection = false
+    if let event = inspectNow(uid) { handle(event, of: uid) }
+  }
+
+  private func opened(
+    _ witness: PodWitness, of uid: String, _ pod: DesiredPod
+  ) -> PodEnrolment.Event {
+    do throws(LinuxError) {
+      let event = try opened(try PodNamespace(witness), of: uid, pod)
+      if event == .namespaceOpened { entries[uid]?.witness = witness }
+      return event
+    } catch {
+      return .namespaceRefused(reason: "its network namespace does not open: \(error)")
+    }
+  }
+
+  /// Acts on what was seen twice: a container's first process is elsewhere for an instant.
+  private func doubt(_ uid: String, _ entry: Entry, _ objection: SightingObjection) {
+    guard entry.doubt?.isSame(as: objection) == true else {
+      entries[uid]?.doubt = objection
+      return lookAgain(at: uid)
+    }
+    let reason = objection.description
+    guard let namespace = entry.namespace else {
+      return handle(.namespaceRefused(reason: reason), of: uid)
+    }
+    do throws(RedirectError) {
+      try enrol(redirection(for: entry.pod), namespace, nil)
+      entries[uid]?.isRedirectedByUs = true
+      handle(.contradicted(reason: reason), of: uid)
+    } catch {
+      handle(.redirectionFailed(reason: "\(error)"), of: uid)
+    }
+  }
+
+  private func sawNone(of uid: String, _ entry: Entry, _ reason: String) {
+    if entry.isLeaving { return handle(.release, of: uid) }
+    if entry.namespace != nil { return handle(.namespaceGone, of: uid) }
+    handle(.namespaceAbsent(reason: reason), of: uid)
+  }
+
+  /// The look itself failed: what is proven stays, what is not is not begun.
+  private func sawNothing(of uid: String, _ reason: String) {
+    guard let entry = entries[uid] else { return }
+    let reason = "its processes cannot be looked at: \(reason)"
+    if entry.namespace == nil {
+      handle(.namespaceRefused(reason: reason), of: uid)
+    } else {
+      logger.warning("\(reason)", metadata: ["pod": "\(entry.pod.title)"])
+    }
+  }
+
+  /// Pods of ours that the cluster does not have any more, or has without an address.
+  ///
+  /// They stay captured until their processes are gone: none of them shall go on in plaintext.
+  func departing(besides placements: [PodPlacement]) -> [DesiredPod] {
+    guard namespaceSource == .controlGroups else { return [] }
+    var reasons: [String: Enrolment] = [:]
+    for placement in placements { reasons[placement.uid] = placement.enrolment }
+    var kept: [DesiredPod] = []
+    for (uid, entry) in entries {
+      if case .releasing = entry.enrolment.state { continue }
+      let enrolment = reasons[uid]
+      entries[uid]?.isLeaving = enrolment == nil
+      if enrolment == nil { look(at: uid) }
+      if enrolment == nil || enrolment == .notEnrolled(.noAddress) {
+        kept.append(entry.pod)
+      }
+    }
+    return kept
+  }
+}
