@@ -145,8 +145,9 @@ let package = Package(
     .executableTarget(
       name: "NodeAgent",
       dependencies: [
-        "AgentProtocol", "CertificateAuthority", "ControlAPI", "Identity", "IstioAPI", "Linux",
-        "Manifests", "MeshCompiler", "MeshModel", "Redirect", "Telemetry", "XDS",
+        "AgentProtocol", "CertificateAuthority", "ControlAPI", "Identity", "IstioAPI",
+        "KubernetesClient", "Linux", "Manifests", "MeshCompiler", "MeshModel", "Redirect",
+        "Telemetry", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -270,15 +271,17 @@ let package = Package(
     .testTarget(
       name: "NodeAgentTests",
       dependencies: [
-        "AgentProtocol", "ControlAPI", "Linux", "MeshCompiler", "MeshModel", "NodeAgent",
-        "Telemetry", "XDS",
+        "AgentProtocol", "ControlAPI", "KubernetesClient", "KubernetesHarness", "Linux",
+        "MeshCompiler", "MeshModel", "NodeAgent", "Telemetry", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),
     .target(
       name: "NodeHarness", dependencies: ["Linux"], path: "Tests/NodeHarness",
       exclude: ["Programs"], swiftSettings: house),
-    .testTarget(name: "NodeTests", dependencies: ["Linux", "NodeHarness"], swiftSettings: house),
+    .testTarget(
+      name: "NodeTests", dependencies: ["KubernetesHarness", "Linux", "NodeHarness"],
+      swiftSettings: house),
     .testTarget(
       name: "InteropTests", dependencies: ["Linux", "NodeHarness"], exclude: ["Programs"],
       swiftSettings: house),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlAPI
+import MeshCompiler
 import MeshModel
 import Telemetry
 import Testing
@@ -102,6 +103,16 @@ private func settings(
     #expect(plane.channel.roots == .file(system))
   }
 
+  @Test func `may come with a cluster that says which pods are here`() throws {
+    let own = try settings(flags + ["--kubernetes"])
+    #expect(own.cluster == .ownPod && own.configDirectory == nil && !own.enrolsInjectionLabel)
+    let other = try settings(
+      flags + ["--kubernetes", "--kubeconfig", "/k", "--enroll-injection-label"])
+    #expect(other.cluster == .file("/k") && other.enrolsInjectionLabel)
+    #expect(other.compilerOptions.enrolsInjectionLabel && other.compilerOptions.clusterID == "c1")
+    #expect(try settings(flags).cluster == nil)
+  }
+
   @Test func `an empty XDS_ADDRESS is none`() throws {
     #expect(
       try settings(["--node", "a", "--config", "m"], ["XDS_ADDRESS": ""]).source == .manifests)
@@ -110,6 +121,12 @@ private func settings(
   @Test(arguments: [
     ([], "give --node, or set NODE_NAME"),
     (["--node", "a"], "give --config with"),
+    (["--node", "a", "--kubernetes"], "give --xds-address"),
+    (
+      ["--node", "a", "--kubernetes", "--config", "m", "--xds-address", "x", "--root-cert", "r"],
+      "only one can say which pods are here"
+    ),
+    (["--node", "a", "--config", "m", "--kubeconfig", "k"], "--kubeconfig goes with --kubernetes"),
     (["--node", "a", "--xds-address", "x"], "give --root-cert, or set XDS_ROOT_CA"),
     (["--node", "a", "--xds-address", "http://x", "--root-cert", "r"], "with TLS always"),
     (["--node", "a", "--xds-address", "x:y", "--root-cert", "r"], "not \"x:y\""),

@@ -28,6 +28,7 @@ extension StatusReport {
     case .ztunnel: try jsonText(of: ztunnel)
     case .model: try jsonText(of: model)
     case .controlPlane: try jsonText(of: controlPlane)
+    case .cluster: try jsonText(of: cluster)
     case .pods: try jsonText(of: pods)
     case .certificates: try jsonText(of: certificates)
     case .signing: try jsonText(of: signing)

@@ -15,7 +15,8 @@ struct RunCommand: AsyncParsableCommand {
       `node-agent uninstall`.
 
       Without --xds-address the manifests are the whole mesh. With it the mesh comes from a control
-      plane, istiod or ours, and the manifests only say which pods are here and where.
+      plane, istiod or ours, and the manifests only say which pods are here and where. With
+      --kubernetes the cluster's API says which pods are here, and their processes say where.
 
       Examples:
         node-agent run --node a --config manifests/ --state-dir /run/skein/a
@@ -24,6 +25,8 @@ struct RunCommand: AsyncParsableCommand {
         node-agent run --node a --config pods/ --state-dir /run/skein/a \\
           --xds-address istiod.istio-system.svc:15012 --root-cert /etc/skein/root-cert.pem \\
           --token-file /var/run/secrets/tokens/istio-token
+        node-agent run --kubernetes --state-dir /run/skein/state \\
+          --xds-address control-plane.skein-system.svc:15012
 
       Environment, each less than its flag: NODE_NAME, XDS_ADDRESS, CA_ADDRESS, XDS_ROOT_CA,
       CA_ROOT_CA, AUTH_TOKEN, CLUSTER_ID, NETWORK, CLUSTER_DOMAIN, TRUST_DOMAIN, SECRET_TTL, CRL_PATH,
@@ -37,6 +40,8 @@ struct RunCommand: AsyncParsableCommand {
 
   @Option(name: .customLong("config"), help: "Directory of manifests, YAML or JSON; watched.")
   var configDirectory: String?
+
+  @OptionGroup var cluster: ClusterOptions
 
   @Option(
     name: .customLong("state-dir"),
@@ -159,9 +164,12 @@ extension RunCommand {
       ?? "Kubernetes"
     do throws(SettingsError) {
       let source = try source(in: environment, clusterID: clusterID)
+      if configDirectory != nil, cluster.kubernetes { throw .twoPlacements }
+      if source == .manifests, cluster.kubernetes { throw .clusterWithoutMesh }
       if source == .manifests, configDirectory == nil { throw .noMesh }
       return RunSettings(
-        node: node, configDirectory: configDirectory, stateDirectory: stateDirectory,
+        node: node, configDirectory: configDirectory, cluster: cluster.source,
+        enrolsInjectionLabel: cluster.enrollInjectionLabel, stateDirectory: stateDirectory,
         source: source, authority: try authority(in: environment, clusterID: clusterID),
         trustDomain: trustDomain ?? environment["TRUST_DOMAIN"] ?? "cluster.local",
         trust: try trust.settings(

@@ -28,6 +28,8 @@ struct RunEnvironment: Sendable {
 enum SettingsError: Error, Equatable {
   case missing(flag: String, variable: String)
   case noMesh
+  case twoPlacements
+  case clusterWithoutMesh
   case notAnAddress(flag: String, String)
   case noRoots(flag: String, variable: String)
   case noSystemRoots
@@ -44,6 +46,10 @@ extension SettingsError: CustomStringConvertible {
     case .missing(let flag, let variable): "give \(flag), or set \(variable)"
     case .noMesh:
       "give --config with a directory of manifests, or --xds-address with a control plane"
+    case .twoPlacements:
+      "give one of --config and --kubernetes: only one can say which pods are here"
+    case .clusterWithoutMesh:
+      "give --xds-address with a control plane too: --kubernetes only says which pods are here"
     case .notAnAddress(let flag, let text):
       "\(flag) is HOST[:PORT], with TLS always, not \"\(text)\""
     case .noRoots(let flag, let variable):

@@ -17,6 +17,7 @@ extension Node {
     var model = await model.status
     await manifests.complete(&model)
     let controlPlane = await discovery?.status
+    let cluster = await cluster?.status
     let ztunnel = await ztunnelStatus(summary: summary)
     var certificates: [CertificateStatus] = []
     if case .certificates(let records)? = await certificateRecords {
@@ -24,12 +25,13 @@ extension Node {
     }
     let problems = healthProblems(
       ztunnel: ztunnel, model: model, pods: pods, certificates: certificates,
-      authority: await issuer.problem, controlPlane: controlPlane, trust: await trust.problems,
-      now: WallClock.now())
+      authority: await issuer.problem, controlPlane: controlPlane, cluster: cluster,
+      trust: await trust.problems, now: WallClock.now())
     var report = StatusReport(
       node: nodeStatus(problems: problems), redirect: await redirectStatus(), ztunnel: ztunnel,
       model: model)
     report.controlPlane = controlPlane
+    report.cluster = cluster
     report.signing = await signingStatus(certificates)
     report.trust = await trust.status
     report.pods = pods

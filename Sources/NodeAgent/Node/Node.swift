@@ -1,5 +1,6 @@
 import AgentProtocol
 import CertificateAuthority
+import KubernetesClient
 import Linux
 import Logging
 import Manifests
@@ -13,6 +14,9 @@ import Telemetry
 final class Node: ServiceLifecycle.Service {
   let settings: RunSettings
   let manifests: ManifestKeeper
+  /// Nil while manifests say which pods are here.
+  let cluster: ClusterPods?
+  private let clusterConfiguration: ClusterConfiguration?
   /// Nil while the mesh comes from manifests.
   let discovery: Discovery?
   let model: ModelKeeper
@@ -43,10 +47,12 @@ final class Node: ServiceLifecycle.Service {
     self.ztunnel = ztunnel
     addresses = try AddressWatch()
     link = try ZTunnelLink(path: settings.agentSocket) { ztunnel.isWelcome($0) }
-    manifests = ManifestKeeper(
-      options: CompilerOptions(
-        clusterDomain: settings.clusterDomain, trustDomain: settings.trustDomain,
-        clusterID: settings.clusterID))
+    manifests = ManifestKeeper(options: settings.compilerOptions)
+    let configuration = try settings.cluster?.configuration()
+    clusterConfiguration = configuration
+    cluster = configuration.map {
+      ClusterPods(server: $0.server, options: settings.compilerOptions)
+    }
     model = ModelKeeper(link: link)
     (changes, somethingChanged) = AsyncStream.makeStream(
       of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -56,7 +62,8 @@ final class Node: ServiceLifecycle.Service {
     inspector = Inspector(link: link)
     enroller = try Enroller(
       redirection: redirection, link: link, addresses: addresses,
-      ztunnelCgroup: ztunnel.ownCgroup)
+      ztunnelCgroup: ztunnel.ownCgroup,
+      namespaceSource: settings.cluster == nil ? .annotations : .controlGroups)
   }
 
   private static func issuer(
@@ -108,7 +115,24 @@ final class Node: ServiceLifecycle.Service {
         "node": "\(settings.node)", "version": "\(skeinVersion)",
         "attachment": "\(attachment.rawValue)",
       ])
+    guard let cluster, let clusterConfiguration else { return try await serve(following: nil) }
+    let client = try KubernetesClient(clusterConfiguration)
+    do {
+      try await serve(
+        following: NodeWatch(client: client, node: settings.node, pods: cluster))
+    } catch {
+      await client.shutDown()
+      throw error
+    }
+    await client.shutDown()
+  }
+
+  private func serve(following cluster: NodeWatch?) async throws {
     try await withThrowingTaskGroup { group in
+      if let cluster {
+        let somethingChanged = self.somethingChanged
+        group.addTask { await cluster.run { somethingChanged.yield() } }
+      }
       group.addTask { await self.watchManifests() }
       group.addTask { await self.placePods() }
       if let discovery = self.discovery {
@@ -142,8 +166,10 @@ final class Node: ServiceLifecycle.Service {
 
   private func watchManifests() async {
     guard let path = settings.configDirectory else {
-      await manifests.placeNothing()
-      somethingChanged.yield()
+      if cluster == nil {
+        await manifests.placeNothing()
+        somethingChanged.yield()
+      }
       return await startZTunnel()
     }
     let directory = ManifestDirectory(path: path)
@@ -187,10 +213,18 @@ final class Node: ServiceLifecycle.Service {
     if !isDraining, await ztunnel.status.state == .stopped { await ztunnel.start() }
   }
 
-  /// Brings the pods to what the manifests want, once there is a mesh to enforce.
+  /// Where the pods are; nil before that is known.
+  private var placements: [PodPlacement]? {
+    get async {
+      if let cluster { return await cluster.placements }
+      return await manifests.placements
+    }
+  }
+
+  /// Brings the pods to what is wanted of them, once there is a mesh to enforce.
   private func placePods() async {
     for await _ in changes {
-      guard !isDraining, await model.hasModel, let placements = await manifests.placements else {
+      guard !isDraining, await model.hasModel, let placements = await placements else {
         continue
       }
       await enroller.reconcile(placements, node: settings.node)

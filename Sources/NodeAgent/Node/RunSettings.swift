@@ -1,4 +1,5 @@
 import ControlAPI
+import MeshCompiler
 import MeshModel
 import Telemetry
 import XDS
@@ -6,8 +7,12 @@ import XDS
 /// All that `run` was told, by its command line and by its environment.
 struct RunSettings: Sendable, Equatable {
   var node: String
-  /// Nil only when the mesh comes from a control plane: then no pods are placed here.
+  /// Nil only when the mesh comes from a control plane.
   var configDirectory: String?
+  /// Whose API says which pods are here; nil: manifests do, or there are none.
+  var cluster: ClusterSource?
+  /// Whether `istio-injection: enabled` enrols as our own label does.
+  var enrolsInjectionLabel = false
   var stateDirectory: String
   var source: MeshSource
   var authority: AuthoritySource
@@ -31,6 +36,13 @@ struct RunSettings: Sendable, Equatable {
   var atExit = ExitPolicy.release
   /// Whether the mesh answers the pods' DNS queries.
   var dnsCapture = true
+
+  /// How manifests and a cluster's objects are read.
+  var compilerOptions: CompilerOptions {
+    CompilerOptions(
+      clusterDomain: clusterDomain, trustDomain: trustDomain, clusterID: clusterID,
+      enrolsInjectionLabel: enrolsInjectionLabel)
+  }
 
   var agentSocket: String { "\(stateDirectory)/agent.sock" }
   var adminSocket: String { AdminServer.path(stateDirectory: stateDirectory) }
@@ -65,7 +77,7 @@ enum ExitPolicy: String, Sendable, Equatable, CaseIterable {
 enum MeshSource: Sendable, Equatable {
   /// The manifests in `configDirectory` are the whole mesh.
   case manifests
-  /// A control plane says what the mesh is; manifests only say which pods are here.
+  /// A control plane says what the mesh is; manifests or a cluster only say which pods are here.
   case controlPlane(ControlPlaneSettings)
 }
 

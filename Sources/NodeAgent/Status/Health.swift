@@ -8,7 +8,7 @@ import Telemetry
 func healthProblems(
   ztunnel: ZTunnelStatus, model: ModelStatus, pods: [PodStatus],
   certificates: [CertificateStatus], authority: String?, controlPlane: ControlPlaneStatus? = nil,
-  trust: [String] = [],
+  cluster: ClusterStatus? = nil, trust: [String] = [],
   now: WallTime
 ) -> [String] {
   var problems: [String] = []
@@ -21,6 +21,7 @@ func healthProblems(
         + "see: node-agent status model")
   }
   if let controlPlane { problems += controlPlaneProblems(controlPlane) }
+  if let cluster { problems += cluster.problems }
   if let rejection = model.rejection { problems.append("ztunnel refused \(rejection)") }
   if ztunnel.isConnected, model.enforcedGeneration != model.generation {
     problems.append("generation \(model.generation) is not enforced yet")

@@ -6,6 +6,8 @@ struct StatusReport: Codable, Equatable, Sendable {
   var model: ModelStatus
   /// Absent while the mesh comes from manifests.
   var controlPlane: ControlPlaneStatus?
+  /// Absent while manifests say which pods are here.
+  var cluster: ClusterStatus?
   var signing = SigningStatus()
   var trust = TrustStatus()
   var pods: [PodStatus] = []
