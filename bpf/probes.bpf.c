@@ -3,9 +3,13 @@
  * Whose connections into enrolled pods are the node's own health checks: those opened by the
  * processes of the prober's cgroup (the kubelet's), told apart by tuple. Nothing is rewritten.
  *
- * Attached to the prober's cgroup; other programs may attach there too.
+ * Attached to the prober's cgroup; other programs may attach there too. That cgroup may hold others,
+ * pods among them: only what is connected from the prober's own network namespace is a probe.
  */
 #include "maps.h"
+
+/* The cookie of the prober's network namespace; 0: any. Set before the program is loaded. */
+const volatile __u64 prober_namespace = 0;
 
 #define AF_INET 2
 #define AF_INET6 10
@@ -40,6 +44,8 @@ int probes(struct bpf_sock_ops *context)
 
 	switch (context->op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB: /* before the SYN leaves */
+		if (prober_namespace && bpf_get_netns_cookie(context) != prober_namespace)
+			break;
 		if (!read_flow(context, &flow))
 			break;
 		bpf_map_update_elem(&probe_flows, &flow, &probe, BPF_ANY);

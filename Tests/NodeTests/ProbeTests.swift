@@ -5,6 +5,7 @@ import Testing
 
 /// The control group that stands for the kubelet's.
 private let proberGroup = "skein-test-prober"
+private let nextProberGroup = "skein-test-next-prober"
 
 extension `A node` {
   @Suite(
@@ -19,36 +20,87 @@ extension `A node` {
       try await mesh.waitUntilEnrolled("server")
     })
   struct `under STRICT` {
-    /// Asks the pod from the node itself, as a member of a control group or of none.
-    func answer(asMemberOf group: String?, isIPv6: Bool) async throws -> JSON {
-      let mesh = try Mesh.shared
-      let server = try await #require(mesh.pods["server"])
-      let node = try await #require(mesh.nodes["a"])
-      let join = group.map { "echo $$ > \($0)/cgroup.procs;" } ?? ""
-      return try await run(
-        "nsenter", "--net=/run/netns/\(node.namespace)", "bash", "-c",
-        """
-        \(join) exec python3 \(Mesh.programs)/peer.py get \
-        \(isIPv6 ? server.ip6 : server.ip4) 8080 whoami 3
-        """
-      ).json()
-    }
-
     @Test(arguments: [false, true])
     func `lets the prober reach the application, from the node's own address`(isIPv6: Bool)
       async throws
     {
-      let answer = try await answer(asMemberOf: .proberPath, isIPv6: isIPv6)
+      let answer = try await nodeAnswer(asMemberOf: .proberPath, isIPv6: isIPv6)
       let seen = try JSON(parsing: #require(answer["answer"].string, "\(answer)"))
       #expect(seen["peer"].string == (isIPv6 ? "fd91:1::1" : "10.91.1.1"))
     }
 
     @Test(arguments: [false, true])
     func `lets no other process of the node do so`(isIPv6: Bool) async throws {
-      let answer = try await answer(asMemberOf: nil, isIPv6: isIPv6)
+      let answer = try await nodeAnswer(asMemberOf: nil, isIPv6: isIPv6)
       #expect(answer["error"].string == "ECONNRESET", "\(answer)")
     }
   }
+}
+
+extension `A node` {
+  @Suite(
+    .serialized,
+    .controlGroup(proberGroup), .controlGroup(nextProberGroup),
+    .mesh(arguments: ["--probe-process", "skein-prober"]) { mesh in
+      try await mesh.applyNamespace("shop", isEnrolled: true)
+      try await mesh.addPod("server", on: "a")
+      try await mesh.apply("strict", Manifest.peerAuthentication("STRICT"))
+      try await mesh.startAgent("a")
+      try await mesh.serve(in: "server")
+    })
+  struct `with a prober known by its process` {
+    private func path(of group: String) throws -> String {
+      try ControlGroup.root().path + "/" + group
+    }
+
+    @Test func `finds it in its cgroup, says when it is gone, and follows it to the next`()
+      async throws
+    {
+      let mesh = try Mesh.shared
+      for group in try [path(of: proberGroup), path(of: nextProberGroup)] {
+        try await eventually("the node says that there is none") {
+          try await mesh.status("a", "node")["problems"].array.contains {
+            $0.string?.contains("no process skein-prober") == true
+          }
+        }
+        let prober = try await mesh.spawnProgram(
+          on: "a",
+          [
+            "bash", "-c", "echo $$ >\(group)/cgroup.procs; exec python3 -c \"$0\"",
+            """
+            import signal
+            open('/proc/self/comm', 'w').write('skein-prober')
+            signal.pause()
+            """,
+          ])
+        try await eventually("the prober is found") {
+          try await mesh.status("a", "redirect")["probeCgroup"].string == group
+        }
+        try await mesh.waitUntilEnrolled("server")
+        let probe = try await nodeAnswer(asMemberOf: group)
+        #expect(probe["answer"].string?.contains("10.91.1.1") == true, "\(probe)")
+        let other = try await nodeAnswer(asMemberOf: nil)
+        #expect(other["error"].string == "ECONNRESET", "\(other)")
+        prober.signal(.kill)
+        _ = try await prober.finish()
+      }
+    }
+  }
+}
+
+/// Asks the pod from the node itself, as a member of a control group or of none.
+private func nodeAnswer(asMemberOf group: String?, isIPv6: Bool = false) async throws -> JSON {
+  let mesh = try Mesh.shared
+  let server = try await #require(mesh.pods["server"])
+  let node = try await #require(mesh.nodes["a"])
+  let join = group.map { "echo $$ > \($0)/cgroup.procs;" } ?? ""
+  return try await run(
+    "nsenter", "--net=/run/netns/\(node.namespace)", "bash", "-c",
+    """
+    \(join) exec python3 \(Mesh.programs)/peer.py get \
+    \(isIPv6 ? server.ip6 : server.ip4) 8080 whoami 3
+    """
+  ).json()
 }
 
 extension String {

@@ -96,6 +96,9 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "Cgroup of the prober (kubelet); its connections reach applications untouched.")
   var probeCgroup: String?
 
+  @Option(help: "Name of the prober's process, whose cgroup is found and followed: kubelet.")
+  var probeProcess: String?
+
   @Option(help: "Lifetime of workload certificates. (default: 24h)")
   var leafLifetime: DurationArgument?
 
@@ -131,6 +134,9 @@ struct RunCommand: AsyncParsableCommand {
     variables: ProcessInfo.processInfo.environment, hasFile: File.exists)
 
   func validate() throws {
+    if probeCgroup != nil, probeProcess != nil {
+      throw ValidationError("--probe-cgroup and --probe-process say the same twice: give one")
+    }
     if externalZtunnel, ztunnelPath != nil || ztunnelCgroup != nil {
       throw ValidationError(
         "--external-ztunnel excludes --ztunnel and --ztunnel-cgroup: nothing is started here")
@@ -176,13 +182,17 @@ extension RunCommand {
           in: environment, own: trustDomain ?? environment["TRUST_DOMAIN"] ?? "cluster.local"),
         clusterDomain: clusterDomain ?? environment["CLUSTER_DOMAIN"] ?? "cluster.local",
         clusterID: clusterID, logFormat: logFormat, metricsAddress: metricsAddress?.address,
-        probeCgroup: probeCgroup, leafLifetime: try lifetime(in: environment),
+        prober: prober, leafLifetime: try lifetime(in: environment),
         drain: drain.duration, ztunnelPath: ztunnelPath, ztunnelCgroup: ztunnelCgroup,
         isZTunnelExternal: externalZtunnel, atExit: atExit,
         dnsCapture: dnsCapture.map { $0 == .on } ?? environment.dnsCapture)
     } catch {
       throw ValidationError("\(error)")
     }
+  }
+
+  private var prober: ProberSetting? {
+    probeCgroup.map { .cgroup($0) } ?? probeProcess.map { .process($0) }
   }
 
   private func lifetime(in environment: RunEnvironment) throws(SettingsError) -> Duration {

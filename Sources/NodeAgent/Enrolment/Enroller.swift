@@ -57,6 +57,8 @@ actor Enroller {
   private var servedBefore: [AgentProtocol.Pod] = []
   /// Pods whose redirection was found at the start and that no plan has named yet.
   private var adopted: [String: AdoptedPod] = [:]
+  var prober: Prober?
+  var proberProblem: String?
   var proving = ProvingQueue()
   var canaries = CanaryReports()
   var dns = DNSSockets()

@@ -26,7 +26,7 @@ extension Node {
     let problems = healthProblems(
       ztunnel: ztunnel, model: model, pods: pods, certificates: certificates,
       authority: await issuer.problem, controlPlane: controlPlane, cluster: cluster,
-      trust: await trust.problems, now: WallClock.now())
+      trust: await trust.problems, prober: await enroller.proberProblem, now: WallClock.now())
     var report = StatusReport(
       node: nodeStatus(problems: problems), redirect: await redirectStatus(), ztunnel: ztunnel,
       model: model)
@@ -76,12 +76,18 @@ extension Node {
 
   private func redirectStatus() async -> RedirectStatus {
     let version = RedirectConstants.abiVersion
+    let probeCgroup: String? =
+      if case .cgroup(let path)? = settings.prober {
+        path
+      } else {
+        await enroller.prober?.cgroup.path
+      }
     return RedirectStatus(
       attachment: attachment.rawValue,
       pinDirectory:
         "\(RedirectConstants.bpfFileSystem)/skein/v\(version)/\(settings.node)",
       enrolledPods: await enroller.redirectedCount,
-      isProbeBypassActive: settings.probeCgroup != nil, probeCgroup: settings.probeCgroup)
+      isProbeBypassActive: probeCgroup != nil, probeCgroup: probeCgroup)
   }
 
   private func ztunnelStatus(summary: Inspection?) async -> ZTunnelStatus {

@@ -42,7 +42,14 @@ final class Node: ServiceLifecycle.Service {
     records = RecordKeeper(writer: writer, format: settings.logFormat)
     let redirection = try Redirection(node: settings.node)
     attachment = redirection.attachment
-    try redirection.attachProbes(cgroupPath: settings.probeCgroup)
+    switch settings.prober {
+    case nil: try redirection.attachProbes(cgroupPath: nil)
+    case .cgroup(let path)?:
+      try redirection.attachProbes(
+        cgroupPath: path, namespaceCookie: try NetworkNamespace.current().cookie())
+    // Of an earlier node agent's finding until this one has looked.
+    case .process?: break
+    }
     let ztunnel = try Node.ztunnel(settings)
     self.ztunnel = ztunnel
     addresses = try AddressWatch()
@@ -238,7 +245,10 @@ final class Node: ServiceLifecycle.Service {
     }
   }
 
-  private func tick() async { await enroller.tick() }
+  private func tick() async {
+    await enroller.tick()
+    await enroller.followProber(settings.prober)
+  }
 
   private func lookAtCertificates() async {
     await issuer.tick(demand: await enroller.demand)

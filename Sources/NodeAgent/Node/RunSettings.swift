@@ -24,7 +24,7 @@ struct RunSettings: Sendable, Equatable {
   var clusterID: String
   var logFormat: LogFormat
   var metricsAddress: SocketAddress?
-  var probeCgroup: String?
+  var prober: ProberSetting?
   var leafLifetime: Duration
   var drain: Duration
   /// Nil: beside this executable.

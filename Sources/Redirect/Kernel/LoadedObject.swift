@@ -53,11 +53,15 @@ enum EmbeddedObject: CaseIterable {
   }
 
   /// Loads only the named programs; a map named in `reusing` is used instead of a new one.
+  ///
+  /// - constant: the value of the object's only constant, for those that have one.
   static func load(
-    _ kind: EmbeddedObject, programs: Set<String>, reusing maps: [(name: String, number: CInt)]
+    _ kind: EmbeddedObject, programs: Set<String>, reusing maps: [(name: String, number: CInt)],
+    constant: UInt64? = nil
   ) throws(RedirectError) -> LoadedObject {
     let loaded = try LoadedObject(opening: kind)
     try loaded.reuse(maps)
+    if let constant { try loaded.set(constant) }
     try loaded.choose(programs)
     guard unsafe bpf_object__load(loaded.object) == 0 else {
       throw LoadedObject.failure(kind, call: "bpf_object__load")
@@ -73,6 +77,17 @@ enum EmbeddedObject: CaseIterable {
       guard unsafe bpf_map__reuse_fd(map, number) == 0 else {
         throw LoadedObject.failure(kind, call: "bpf_map__reuse_fd \(name)")
       }
+    }
+  }
+
+  private func set(_ constant: UInt64) throws(RedirectError) {
+    guard let map = unsafe bpf_object__find_map_by_name(object, ".rodata") else {
+      throw .missing(what: "a constant", object: kind.name)
+    }
+    var value = constant
+    let size = MemoryLayout<UInt64>.size
+    guard unsafe bpf_map__set_initial_value(map, &value, size) == 0 else {
+      throw LoadedObject.failure(kind, call: "bpf_map__set_initial_value")
     }
   }
 

@@ -56,8 +56,11 @@ extension Redirection {
 
   /// Lets connections of this cgroup's processes (the kubelet's) reach the applications untouched.
   ///
-  /// In place of the cgroup given before; nil: of none.
-  public borrowing func attachProbes(cgroupPath: String?) throws(RedirectError) {
+  /// In place of the cgroup given before; nil: of none. Only what is connected from a namespace with
+  /// this cookie is a probe, for a cgroup that holds pods as well; 0: from any.
+  public borrowing func attachProbes(
+    cgroupPath: String?, namespaceCookie: UInt64 = 0
+  ) throws(RedirectError) {
     let pin = directory.sharedPin("probes")
     let old = try BPFSystem.openIfThere(pin)
     if let cgroupPath {
@@ -67,7 +70,8 @@ extension Redirection {
       } catch {
         throw .attach(hook: "sockops of cgroup \(cgroupPath)", error)
       }
-      let object = try LoadedObject.load(.probes, programs: ["probes"], reusing: shared.byName)
+      let object = try LoadedObject.load(
+        .probes, programs: ["probes"], reusing: shared.byName, constant: namespaceCookie)
       let program = try object.program("probes")
       let link = try BPFSystem.link(
         program: program.number, to: group.number, BPF_CGROUP_SOCK_OPS,

@@ -41,6 +41,26 @@ extension Kernel {
       }
     }
 
+    @Test func `is one of the node's namespace only, when pods share the prober's cgroup`() throws {
+      try withTown { town in
+        let standIn = try town.enrol()
+        let cookie = try town.host.namespace.cookie()
+        try town.redirection.attachProbes(
+          cgroupPath: town.groups.prober.path, namespaceCookie: cookie)
+        for address in Self.addresses(town) {
+          let probe = try town.dial(address, 8080, from: town.host, group: town.groups.prober)
+          #expect(probe.banner?.peer?.port == probe.local?.port)
+        }
+        for family in Family.allCases {
+          let pod = try town.dial(
+            town.pod.address(family), 8080, from: town.peer, group: town.groups.prober)
+          #expect(pod.outcome == "ok")
+          #expect(pod.banner?.peer?.port != pod.local?.port, "captured")
+          _ = try standIn.connection(family == .v4 ? "inbound4" : "inbound6")
+        }
+      }
+    }
+
     @Test func `is refused by the application itself when the port is closed`() throws {
       try withTown { town in
         try town.enrol()
