@@ -234,6 +234,7 @@ let package = Package(
         "KubernetesHarness", "Linux", "Manifests", "MeshCompiler", "MeshModel", "Telemetry", "XDS",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "JWTKit", package: "jwt-kit"),
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "SwiftASN1", package: "swift-asn1"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
         .product(name: "X509", package: "swift-certificates"),

@@ -18,19 +18,6 @@ struct AuthorityFiles: Hashable, Sendable {
   /// `root-cert.pem`, or in the order of their names those of `roots/`.
   var roots: [File]
 
-  init(reading directory: String) throws(AuthorityError) {
-    layout = try AuthorityLayout.find(in: directory, isFile)
-    try refuseOpenKey(layout.key)
-    certificate = try read(layout.certificate)
-    key = try read(layout.key)
-    if let path = layout.chain, isFile(path) { chain = try read(path) }
-    roots = []
-    if let path = layout.roots { roots.append(try read(path)) }
-    for name in try names(in: layout.moreRoots) where name.hasSuffix(".crt") {
-      roots.append(try read("\(layout.moreRoots)/\(name)"))
-    }
-  }
-
   /// Makes what is missing: first the key, then a root for whichever key is there.
   ///
   /// Each file is written in a private directory and linked into place, which fails when the name
@@ -101,6 +88,21 @@ struct AuthorityFiles: Hashable, Sendable {
       throw error
     } catch {
       throw .notCertificates(path: file.path, reason: "\(error)")
+    }
+  }
+}
+
+extension AuthorityFiles {
+  init(reading directory: String) throws(AuthorityError) {
+    layout = try AuthorityLayout.find(in: directory, isFile)
+    try refuseOpenKey(layout.key)
+    certificate = try read(layout.certificate)
+    key = try read(layout.key)
+    if let path = layout.chain, isFile(path) { chain = try read(path) }
+    roots = []
+    if let path = layout.roots { roots.append(try read(path)) }
+    for name in try names(in: layout.moreRoots) where name.hasSuffix(".crt") {
+      roots.append(try read("\(layout.moreRoots)/\(name)"))
     }
   }
 }

@@ -10,14 +10,16 @@ import X509
 ///     roots/*.crt     more roots to trust: the other one during a root change; PEM
 ///
 /// Or as Istio's `cacerts` secret has it: ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem;
-/// then nothing is ever made. Files may be links, as in a mounted secret.
+/// then nothing is ever made. Files may be links, as in a mounted secret. What is kept elsewhere
+/// than in a directory comes as `AuthorityTexts`.
 ///
 /// In: a signing request and the identity the caller has proven. Out: a chain and every trusted
 /// root. Never here: who may have which identity, a clock, a workload's key.
 public struct CertificateAuthority: Sendable {
-  public let directory: String
+  /// Nil when its texts come from elsewhere.
+  private let directory: String?
   public let trustDomain: String
-  /// Every root to trust, DER: those of `ca.crt`, then those of `roots/`.
+  /// Every root to trust, DER: those beside the certificate, then those in a place of their own.
   public private(set) var roots: [[UInt8]]
   private var files: AuthorityFiles
   private(set) var issuer: Issuer
@@ -35,10 +37,36 @@ public struct CertificateAuthority: Sendable {
     roots = issuer.roots
   }
 
+  /// The authority of these texts.
+  public init(
+    _ texts: AuthorityTexts, trustDomain: String, now: WallTime
+  ) throws(AuthorityError) {
+    files = try AuthorityFiles(texts)
+    issuer = try Issuer(files, now: now)
+    directory = nil
+    self.trustDomain = trustDomain
+    roots = issuer.roots
+  }
+
+  /// Takes over other texts; true when they differ.
+  ///
+  /// An error leaves the last good authority in force.
+  public mutating func replace(
+    with texts: AuthorityTexts, now: WallTime
+  ) throws(AuthorityError) -> Bool {
+    let next = try AuthorityFiles(texts)
+    if next == files { return false }
+    issuer = try Issuer(next, now: now)
+    files = next
+    roots = issuer.roots
+    return true
+  }
+
   /// Takes over what changed on disk; true when something did.
   ///
   /// An error leaves the last good authority in force, and comes again until the files are good.
   public mutating func reloadIfChanged(now: WallTime) throws(AuthorityError) -> Bool {
+    guard let directory else { return false }
     if try AuthorityFiles(reading: directory) == files { return false }
     (files, issuer) = try Self.read(directory, now: now)
     roots = issuer.roots

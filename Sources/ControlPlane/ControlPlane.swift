@@ -1,8 +1,8 @@
 /// The control plane: it compiles objects into the mesh and serves it to nodes.
 ///
-/// In: manifests, an authority's directory, tokens' rules, the command line. Out: discovery over
-/// delta ADS, certificates, status, metrics, logs. Never here: application bytes, a workload's key,
-/// what an object means (MeshCompiler), which resource a stream is owed (XDS). Pure files decide
+/// In: manifests, an authority, tokens' rules, the command line. Out: discovery over delta ADS,
+/// certificates, status, metrics, logs. Never here: application bytes, a workload's key, what an
+/// object means (MeshCompiler), which resource a stream is owed (XDS). Pure files decide
 /// (`Placements`, `TokenRules`, `LifetimeRule`, `Allowance`); one owner of each state carries out.
 import ArgumentParser
 import Linux

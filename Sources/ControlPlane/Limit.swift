@@ -39,6 +39,16 @@ enum Limit {
   static let clusterDelay = Duration.milliseconds(100)
   /// Times objects that claim one address are left out, and the rest tried again.
   static let conflictRounds = 8
+  /// How long a start waits for the Secret with the authority, and how often it is looked for.
+  static let authorityPatience = Duration.seconds(60)
+  static let authorityPause = Duration.seconds(1)
+  /// How often the copies of the root are compared with it.
+  static let copyInterval = Duration.seconds(1)
+  /// How long one copy rests after it was written; twice as long each time it is written again
+  /// within `copyCalm`.
+  static let copyRest = Duration.seconds(1)
+  static let longestCopyRest = Duration.seconds(60)
+  static let copyCalm = Duration.seconds(180)
   /// Tokens whose review is remembered, and how long.
   static let reviews = 10_000
   static let reviewAge = Duration.seconds(10)

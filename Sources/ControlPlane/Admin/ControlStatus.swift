@@ -63,6 +63,8 @@ struct ControlStatus: Codable, Hashable, Sendable {
   var authentication: Authentication
   /// How each resource of the cluster is followed; absent with a directory of manifests.
   var cluster: [Cluster.ResourceStatus]?
+  /// How the root is kept in every namespace; absent with an authority in a directory.
+  var rootConfigMaps: RootPublication.Status?
   var streamCount: Int
   /// The first of them, by node.
   var streams: [StreamStatus]
@@ -83,6 +85,11 @@ extension ControlStatus {
     if let revocations = authentication.revocations {
       text += "  revocations   \(revocations.state), \(revocations.entries) entries"
       text += revocations.isOutdated ? ", past their next update; they still count\n" : "\n"
+    }
+    if let copies = rootConfigMaps {
+      text += "  root          \(copies.isLeading ? "written here" : "written by another replica")"
+      text += copies.outdated.map { ", \($0) ConfigMaps out of date" } ?? ""
+      text += copies.problem.map { ": \($0)\n" } ?? "\n"
     }
     text += "  connections   \(connections), \(streamCount) streams\n\n"
     for diagnostic in mesh.diagnostics { text += diagnostic + "\n" }

@@ -5,12 +5,20 @@ import MeshModel
 /// The owner of the certificate authority.
 actor Signer {
   private var authority: CertificateAuthority
+  /// What somebody else keeps, to be taken over with the next `reload`.
+  private var offered: AuthorityTexts?
+  /// Why nothing better is offered.
+  private var lack: AuthoritySecretError?
   /// Why the authority's files were not taken over; nil while they are good.
   private(set) var problem: String?
 
   init(directory: String, trustDomain: String) throws(AuthorityError) {
     authority = try CertificateAuthority(
       directory: directory, trustDomain: trustDomain, now: WallClock.now())
+  }
+
+  init(_ texts: AuthorityTexts, trustDomain: String) throws(AuthorityError) {
+    authority = try CertificateAuthority(texts, trustDomain: trustDomain, now: WallClock.now())
   }
 
   var notAfter: WallTime { authority.notAfter }
@@ -36,11 +44,26 @@ actor Signer {
       for: names, lifetime: Limit.servingLifetime, now: WallClock.now())
   }
 
-  /// Takes over changed files; true when there is another authority or other roots now.
+  /// Hears what the Secret says now that holds the authority.
+  func offer(_ next: Result<AuthorityTexts, AuthoritySecretError>) {
+    switch next {
+    case .success(let texts): (offered, lack) = (texts, nil)
+    case .failure(let error): lack = error
+    }
+  }
+
+  /// Takes over changed files, or what was offered; true when there is another authority or other
+  /// roots now.
   func reload() -> Bool {
     do throws(AuthorityError) {
-      let hasChanged = try authority.reloadIfChanged(now: WallClock.now())
-      problem = nil
+      let now = WallClock.now()
+      let hasChanged =
+        if let offered {
+          try authority.replace(with: offered, now: now)
+        } else {
+          try authority.reloadIfChanged(now: now)
+        }
+      problem = lack.map { "\($0)" }
       return hasChanged
     } catch {
       problem = "\(error)"

@@ -21,6 +21,8 @@ struct RunCommand: AsyncParsableCommand {
           --oidc-audience istio-ca --jwks-file keys.json
         control-plane run --kubernetes --ca-dir /etc/skein/ca \\
           --server-name control-plane.skein-system.svc --node-account skein-system/node-agent
+        control-plane run --kubernetes --ca-secret skein-system/skein-ca \\
+          --server-name control-plane.skein-system.svc --node-account skein-system/node-agent
       """)
 
   @Option(name: .customLong("config"), help: "Directory of manifests, YAML or JSON; watched.")
@@ -31,7 +33,7 @@ struct RunCommand: AsyncParsableCommand {
   @Option(
     name: .customLong("ca-dir"),
     help: "Directory of the certificate authority, ours or Istio's cacerts; made when absent.")
-  var caDirectory: String
+  var caDirectory: String?
 
   @Option(help: "Serve discovery and certificates at HOST:PORT.")
   var listen = "0.0.0.0:15012"
@@ -99,6 +101,9 @@ struct RunCommand: AsyncParsableCommand {
   func validate() throws {
     guard (configDirectory == nil) == cluster.isUsed else {
       throw ValidationError("give --config DIRECTORY, or --kubernetes")
+    }
+    guard (caDirectory == nil) == (cluster.authoritySecret != nil) else {
+      throw ValidationError("give --ca-dir DIRECTORY, or --ca-secret NAMESPACE/NAME")
     }
     guard (certificateFile == nil) == (keyFile == nil) else {
       throw ValidationError("--tls-cert and --tls-key go together")
@@ -168,7 +173,8 @@ struct RunCommand: AsyncParsableCommand {
         .cluster(try cluster.configuration())
       }
     return RunSettings(
-      source: source, caDirectory: caDirectory, host: address.host, port: address.port,
+      source: source, authority: try cluster.authority(directory: caDirectory), host: address.host,
+      port: address.port,
       serving: serving, tokenFile: tokenFile, issuer: issuer,
       revocationFile: revocationFile,
       review: cluster.review(nodeAccounts: accounts, hasIssuer: issuer != nil),

@@ -22,6 +22,8 @@ final class Core: Sendable {
   let authentication: Authentication
   /// Nil when the objects come from a directory.
   let clusterWatch: ClusterWatch?
+  /// Nil when the authority is in a directory.
+  let clusterAuthority: ClusterAuthority?
   let serving: Serving
   let server: ControlServer
   let logger = Logger(label: "control")
@@ -30,7 +32,9 @@ final class Core: Sendable {
     self.settings = settings
     let publisher = publisher
     keeper = MeshKeeper(publisher: publisher)
-    let signer = try Signer(directory: settings.caDirectory, trustDomain: settings.trustDomain)
+    clusterWatch = try Self.clusterWatch(settings)
+    let signer: Signer
+    (signer, clusterAuthority) = try await Self.authority(settings, clusterWatch?.client, logger)
     let tokens = try settings.tokenFile.map { path in
       do throws(TokenFileError) {
         return try StaticTokens(path: path)
@@ -48,7 +52,6 @@ final class Core: Sendable {
     _ = revocations?.reload(authorities: await signer.authorities)
     (self.signer, self.tokens, self.keys) = (signer, tokens, keys)
     self.revocations = revocations
-    clusterWatch = try Self.clusterWatch(settings)
     authentication = Self.authentication(
       settings, publisher, tokens, keys, clusterWatch?.client,
       PeerCertificates(
@@ -155,7 +158,8 @@ extension Core {
         staticTokens: tokens?.count, issuer: settings.issuer?.url, issuerKeys: await keys?.count,
         revocations: revocations?.status(at: WallClock.now()),
         reviews: settings.review?.audience),
-      cluster: await clusterWatch?.cluster.status, streamCount: streams.count,
+      cluster: await clusterWatch?.cluster.status,
+      rootConfigMaps: await clusterAuthority?.publication.status, streamCount: streams.count,
       streams: Array(streams.prefix(Limit.streamsShown)))
   }
 

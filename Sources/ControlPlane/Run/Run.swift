@@ -67,6 +67,7 @@ struct CoreService: ServiceLifecycle.Service {
         group.addTask { await watchObjects() }
         group.addTask { await watchFiles() }
         group.addTask { await sayWhere() }
+        group.addTask { await core.clusterAuthority?.run(core.signer) }
         try await serve()
         group.cancelAll()
       }

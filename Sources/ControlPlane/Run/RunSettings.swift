@@ -42,8 +42,15 @@ struct RunSettings: Sendable, Equatable {
     var nodeAccounts: Set<String>
   }
 
+  /// Where the certificate authority is kept.
+  enum Authority: Sendable, Equatable {
+    case directory(String)
+    /// In a Secret of the cluster, its roots in ConfigMaps of these names in every namespace.
+    case secret(ObjectName, rootConfigMaps: [String])
+  }
+
   var source: Source
-  var caDirectory: String
+  var authority: Authority
   /// An address without brackets, or a name.
   var host: String
   var port: UInt16

@@ -9,6 +9,7 @@ public final class Leadership: Sendable {
   private let namespace: String
   private let name: String
   private let election: Mutex<Election>
+  private let failure = Mutex<KubernetesError?>(nil)
 
   public init(
     _ client: KubernetesClient, namespace: String, name: String, identity: String,
@@ -22,6 +23,9 @@ public final class Leadership: Sendable {
 
   /// Whether this replica leads now; false at once when renewing took too long.
   public var isLeading: Bool { election.withLock { $0.isLeading(at: MonotonicClock.now()) } }
+
+  /// Why the last look at the Lease, or write of it, did not work; nil when it did.
+  public var problem: KubernetesError? { failure.withLock(\.self) }
 
   /// Takes part until the task is cancelled, and gives up the Lease then.
   public func run() async {
@@ -42,33 +46,53 @@ public final class Leadership: Sendable {
 
   private func carryOut(_ action: Election.Action) async -> Election.Event {
     do throws(KubernetesError) {
-      switch action {
-      case .read:
-        return .read(
-          try await client.object(.leases, namespace: namespace, name: name).map { ReadLease($0) })
-      case .create(let record):
-        return .written(
-          ReadLease(
-            try await client.create(
-              .leases, namespace: namespace,
-              [
-                "metadata": ["name": .text(name), "namespace": .text(namespace)],
-                "spec": record.spec,
-              ])))
-      case .replace(let record, let lease):
-        return .written(
-          ReadLease(
-            try await client.replace(
-              .leases, namespace: namespace, name: name,
-              lease.object.with("spec", record.spec))))
-      case .wait(let duration):
-        do { try await Task.sleep(for: duration) } catch { return .timer }
-        return .timer
-      case .end:
-        return .timer
-      }
+      let event = try await event(after: action)
+      if event.isAnswer { failure.withLock { $0 = nil } }
+      return event
     } catch {
-      return error.status?.isConflict == true ? .conflict : .failed
+      if error.status?.isConflict == true { return .conflict }
+      if error != .cancelled { failure.withLock { $0 = error } }
+      return .failed
+    }
+  }
+
+  private func event(
+    after action: Election.Action
+  ) async throws(KubernetesError) -> Election.Event {
+    switch action {
+    case .read:
+      return .read(
+        try await client.object(.leases, namespace: namespace, name: name).map { ReadLease($0) })
+    case .create(let record):
+      return .written(
+        ReadLease(
+          try await client.create(
+            .leases, namespace: namespace,
+            [
+              "metadata": ["name": .text(name), "namespace": .text(namespace)],
+              "spec": record.spec,
+            ])))
+    case .replace(let record, let lease):
+      return .written(
+        ReadLease(
+          try await client.replace(
+            .leases, namespace: namespace, name: name,
+            lease.object.with("spec", record.spec))))
+    case .wait(let duration):
+      do { try await Task.sleep(for: duration) } catch { return .timer }
+      return .timer
+    case .end:
+      return .timer
+    }
+  }
+}
+
+extension Election.Event {
+  /// The server did what it was asked.
+  fileprivate var isAnswer: Bool {
+    switch self {
+    case .read, .written: true
+    case .conflict, .failed, .timer, .leaving: false
     }
   }
 }

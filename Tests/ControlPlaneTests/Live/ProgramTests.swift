@@ -126,6 +126,20 @@ import Testing
         "--server-name", "a",
       ], code: 2, says: "--kubeconfig goes with --kubernetes"),
     Wrong(
+      testDescription: "two authorities",
+      arguments: [
+        "run", "--kubernetes", "--ca-dir", "/nowhere/ca", "--ca-secret", "a/b", "--server-name",
+        "a",
+      ], code: 2, says: "give --ca-dir DIRECTORY, or --ca-secret NAMESPACE/NAME"),
+    Wrong(
+      testDescription: "a Secret without a cluster",
+      arguments: ["run", "--config", "/tmp", "--ca-secret", "a/b", "--server-name", "a"], code: 2,
+      says: "--ca-secret goes with --kubernetes"),
+    Wrong(
+      testDescription: "a Secret of no namespace",
+      arguments: ["run", "--kubernetes", "--ca-secret", "ca", "--server-name", "a"], code: 2,
+      says: "--ca-secret is NAMESPACE/NAME, not \"ca\""),
+    Wrong(
       testDescription: "no way into the cluster",
       arguments: [
         "run", "--kubernetes", "--kubeconfig", "/nowhere", "--ca-dir", "/nowhere/ca",

@@ -65,7 +65,7 @@ final class Plane: Sendable {
 
   private static func settings(_ directory: String, _ options: Options) -> RunSettings {
     RunSettings(
-      source: .directory(directory + "/manifests"), caDirectory: directory + "/ca",
+      source: .directory(directory + "/manifests"), authority: .directory(directory + "/ca"),
       host: "127.0.0.1", port: 0,
       serving: options.hasServingFiles
         ? .files(certificate: directory + "/server.crt", key: directory + "/server.key")
