@@ -67,11 +67,15 @@ struct AuthoritySecret: Sendable {
     logger: Logger
   ) async throws -> AuthorityTexts {
     let start = MonotonicClock.now()
+    var said: KubernetesError?
     while true {
       do {
         return try await read()
       } catch let error as KubernetesError where MonotonicClock.now().since(start) < patience {
-        logger.warning("authority not read yet", metadata: ["reason": "\(place): \(error)"])
+        if error != said {
+          logger.warning("authority not read yet", metadata: ["reason": "\(place): \(error)"])
+        }
+        said = error
       }
       try await Task.sleep(for: pause)
     }
