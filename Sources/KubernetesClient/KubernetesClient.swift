@@ -5,6 +5,7 @@
 /// Secret). Never here: what an object means. `Objects` (text into trees) and `Watching` (what to do
 /// next) are pure; `Requests` is where bytes are sent and awaited.
 import AsyncHTTPClient
+import Linux
 import Logging
 import NIOCore
 import NIOSSL
@@ -26,6 +27,7 @@ public struct KubernetesClient: Sendable {
   let timing: Timing
   let http: HTTPClient
   let token: BearerToken?
+  let roots: ServerRoots?
 
   public init(
     _ configuration: ClusterConfiguration, timing: Timing = Timing()
@@ -38,6 +40,7 @@ public struct KubernetesClient: Sendable {
       case .token(let text): BearerToken(text: text)
       case .tokenFile(let path): try BearerToken(path: path)
       }
+    roots = ServerRoots(configuration, at: MonotonicClock.now())
     http = HTTPClient(
       eventLoopGroupProvider: .singleton,
       configuration: try Self.settings(configuration, timing), backgroundActivityLogger: Self.quiet)
@@ -72,15 +75,18 @@ public struct KubernetesClient: Sendable {
 
 extension ClusterConfiguration {
   /// The server is verified against the cluster's own roots, by name or address, always.
-  fileprivate func tls() throws(KubernetesError) -> TLSConfiguration {
+  func tls() throws(KubernetesError) -> TLSConfiguration {
     var tls = TLSConfiguration.makeClientConfiguration()
     tls.minimumTLSVersion = .tlsv12
     tls.certificateVerification = .fullVerification
+    let roots: [NIOSSLCertificate]
     do {
-      tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(authority))
+      roots = try NIOSSLCertificate.fromPEMBytes(authority)
     } catch {
       throw .unusableAuthority(reason: "\(error)")
     }
+    guard !roots.isEmpty else { throw .unusableAuthority(reason: "it holds none") }
+    tls.trustRoots = .certificates(roots)
     guard case .certificate(let chain, let key) = credentials else { return tls }
     do {
       tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(chain).map { .certificate($0) }

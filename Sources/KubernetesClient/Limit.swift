@@ -51,4 +51,6 @@ public enum Limit {
   static let tokenBytes = 64 << 10
   /// How old a token from a file may be; kubelet renews it long before it expires.
   static let tokenAge = Duration.seconds(30)
+  /// The same of the server's roots.
+  static let authorityAge = Duration.seconds(30)
 }

@@ -1,5 +1,4 @@
 import CertificateAuthority
-import Foundation
 package import KubernetesClient
 import Linux
 import MeshModel
@@ -49,15 +48,44 @@ package final class ScriptedServer: Sendable {
 
   private struct State {
     var requests: [Request] = []
+    /// What new connections are shown.
+    var credentials: NIOSSLContext
   }
 
   package let configuration: ClusterConfiguration
-  private let state = Mutex(State())
+  private let name: String
+  private let state: Mutex<State>
   private let script: Script
 
-  private init(configuration: ClusterConfiguration, script: @escaping Script) {
+  private init(
+    configuration: ClusterConfiguration, name: String, credentials: NIOSSLContext,
+    script: @escaping Script
+  ) {
     self.configuration = configuration
+    self.name = name
     self.script = script
+    state = Mutex(State(credentials: credentials))
+  }
+
+  /// Shows a certificate of another authority to new connections, and gives its root, PEM.
+  package func changeAuthority() throws -> [UInt8] {
+    let (root, credentials) = try Self.credentials(for: name)
+    state.withLock { $0.credentials = credentials }
+    return root
+  }
+
+  private static func credentials(for name: String) throws -> (root: [UInt8], NIOSSLContext) {
+    let now = WallClock.now()
+    let texts = try AuthorityTexts.made(
+      place: "test", trustDomain: "cluster.local", now: now)
+    let authority = try CertificateAuthority(texts, trustDomain: "cluster.local", now: now)
+    let own = try authority.servingCertificate(for: [name], lifetime: .seconds(3_600), now: now)
+    var tls = TLSConfiguration.makeServerConfiguration(
+      certificateChain: try NIOSSLCertificate.fromPEMBytes(Array(own.chain.utf8))
+        .map { .certificate($0) },
+      privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(own.key.utf8), format: .pem)))
+    tls.minimumTLSVersion = .tlsv12
+    return (Array(texts.certificate.utf8), try NIOSSLContext(configuration: tls))
   }
 
   package var requests: [Request] { state.withLock(\.requests) }
@@ -74,44 +102,33 @@ package final class ScriptedServer: Sendable {
     _ options: Options = Options(), _ script: @escaping Script,
     _ body: (ScriptedServer) async throws -> Void
   ) async throws {
-    try await withDirectory { directory in
-      let now = WallClock.now()
-      let authority = try CertificateAuthority(
-        directory: directory + "/ca", trustDomain: "cluster.local", now: now)
-      let own = try authority.servingCertificate(
-        for: [options.name], lifetime: .seconds(3_600), now: now)
-      var tls = TLSConfiguration.makeServerConfiguration(
-        certificateChain: try NIOSSLCertificate.fromPEMBytes(Array(own.chain.utf8))
-          .map { .certificate($0) },
-        privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(own.key.utf8), format: .pem)))
-      tls.minimumTLSVersion = .tlsv12
-      let context = try NIOSSLContext(configuration: tls)
-      let holder = Mutex<ScriptedServer?>(nil)
-      let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-        .childChannelInitializer { channel in
-          channel.eventLoop.makeCompletedFuture {
-            guard let server = holder.withLock({ $0 }) else { return }
-            let pipeline = channel.pipeline.syncOperations
-            try pipeline.addHandler(NIOSSLServerHandler(context: context))
-            try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder()))
-            try pipeline.addHandler(Connection(server))
-          }
+    let (root, credentials) = try credentials(for: options.name)
+    let holder = Mutex<ScriptedServer?>(nil)
+    let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          guard let server = holder.withLock({ $0 }) else { return }
+          let context = server.state.withLock(\.credentials)
+          let pipeline = channel.pipeline.syncOperations
+          try pipeline.addHandler(NIOSSLServerHandler(context: context))
+          try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder()))
+          try pipeline.addHandler(Connection(server))
         }
-        .bind(host: "127.0.0.1", port: 0).get()
-      let server = ScriptedServer(
-        configuration: ClusterConfiguration(
-          server: "https://127.0.0.1:\(channel.localAddress?.port ?? 0)",
-          authority: try File.read(directory + "/ca/ca.crt"), credentials: options.credentials),
-        script: script)
-      holder.withLock { $0 = server }
-      do {
-        try await body(server)
-      } catch {
-        try await channel.close()
-        throw error
       }
+      .bind(host: "127.0.0.1", port: 0).get()
+    let server = ScriptedServer(
+      configuration: ClusterConfiguration(
+        server: "https://127.0.0.1:\(channel.localAddress?.port ?? 0)", authority: root,
+        credentials: options.credentials),
+      name: options.name, credentials: credentials, script: script)
+    holder.withLock { $0 = server }
+    do {
+      try await body(server)
+    } catch {
       try await channel.close()
+      throw error
     }
+    try await channel.close()
   }
 
   /// Runs `body` with a client of this server.

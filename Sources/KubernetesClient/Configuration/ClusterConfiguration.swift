@@ -15,15 +15,19 @@ public struct ClusterConfiguration: Hashable, Sendable {
   public var server: String
   /// The roots of the server's certificate, PEM.
   public var authority: [UInt8]
+  /// Where they are from, to be read again; nil when they are nowhere else.
+  public var authorityFile: String?
   public var credentials: Credentials
   /// Where we are, or what the context says; empty when unknown.
   public var namespace: String
 
   public init(
-    server: String, authority: [UInt8], credentials: Credentials, namespace: String = ""
+    server: String, authority: [UInt8], authorityFile: String? = nil, credentials: Credentials,
+    namespace: String = ""
   ) {
     self.server = server
     self.authority = authority
+    self.authorityFile = authorityFile
     self.credentials = credentials
     self.namespace = namespace
   }
@@ -49,9 +53,11 @@ extension ClusterConfiguration {
       let text = try readFile("\(directory)/namespace", atMost: Limit.tokenBytes)
       namespace = trimmed(String(decoding: text, as: UTF8.self))
     }
+    let authorityFile = "\(directory)/ca.crt"
     return ClusterConfiguration(
       server: "https://\(host.contains(":") ? "[\(host)]" : host):\(port)",
-      authority: try readFile("\(directory)/ca.crt", atMost: Limit.configurationBytes),
+      authority: try readFile(authorityFile, atMost: Limit.configurationBytes),
+      authorityFile: authorityFile,
       credentials: .tokenFile(tokenFile), namespace: namespace)
   }
 }

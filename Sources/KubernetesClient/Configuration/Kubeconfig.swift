@@ -53,8 +53,10 @@ private struct Kubeconfig {
         "expected the roots of the server's certificate"
       )
     }
+    let hasText = cluster["certificate-authority-data"] != nil
     return ClusterConfiguration(
       server: server.hasSuffix("/") ? String(server.dropLast()) : server, authority: authority,
+      authorityFile: hasText ? nil : cluster["certificate-authority"]?.string.map(beside),
       credentials: try credentials(user, userPath), namespace: context["namespace"]?.string ?? "")
   }
 

@@ -33,16 +33,32 @@ extension KubernetesClient {
   ///
   /// A token that was refused is read anew, and another one is tried at once.
   func begin(_ request: APIRequest) async throws(KubernetesError) -> HTTPClientResponse {
-    let first = try await attempt(request)
+    let first = try await connected(request)
     guard first.status == .unauthorized, token?.renew(at: MonotonicClock.now()) == true else {
       return try await good(first)
     }
     return try await good(try await attempt(request))
   }
 
+  /// An answer, also of a server whose roots are not known yet.
+  ///
+  /// What only reads is tried again at once when the file has other roots by now.
+  private func connected(_ request: APIRequest) async throws(KubernetesError) -> HTTPClientResponse
+  {
+    do throws(KubernetesError) {
+      return try await attempt(request)
+    } catch {
+      guard case .unreachable = error, roots?.renew(at: MonotonicClock.now()) == true,
+        request.method == .GET
+      else { throw error }
+      return try await attempt(request)
+    }
+  }
+
   private func attempt(_ request: APIRequest) async throws(KubernetesError) -> HTTPClientResponse {
     var message = HTTPClientRequest(url: configuration.server + request.target)
     message.method = request.method
+    message.tlsConfiguration = roots?.current(at: MonotonicClock.now())
     message.headers.add(name: "accept", value: "application/json")
     message.headers.add(name: "user-agent", value: "skein")
     if let token {

@@ -24,7 +24,7 @@ private func put(_ path: String, _ text: String) throws {
         #expect(
           found
             == ClusterConfiguration(
-              server: url, authority: Array("roots".utf8),
+              server: url, authority: Array("roots".utf8), authorityFile: directory + "/ca.crt",
               credentials: .tokenFile(directory + "/token"), namespace: "skein-system"))
       }
     }
@@ -110,8 +110,9 @@ private let goodCluster =
         #expect(
           try ClusterConfiguration.kubeconfig(path)
             == ClusterConfiguration(
-              server: "https://k:6443", authority: Array("roots".utf8), credentials: credentials,
-              namespace: "shop"))
+              server: "https://k:6443", authority: Array("roots".utf8),
+              authorityFile: cluster == goodCluster ? nil : directory + "/ca",
+              credentials: credentials, namespace: "shop"))
       }
     }
   }
