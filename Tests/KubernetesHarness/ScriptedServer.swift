@@ -94,6 +94,8 @@ package final class ScriptedServer: Sendable {
     /// What its certificate says.
     package var name = "127.0.0.1"
     package var credentials = ClusterConfiguration.Credentials.token("token-1")
+    /// The network namespace it listens in; nil: ours.
+    package var namespacePath: String?
 
     package init() {}
   }
@@ -104,7 +106,7 @@ package final class ScriptedServer: Sendable {
   ) async throws {
     let (root, credentials) = try credentials(for: options.name)
     let holder = Mutex<ScriptedServer?>(nil)
-    let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           guard let server = holder.withLock({ $0 }) else { return }
@@ -115,7 +117,7 @@ package final class ScriptedServer: Sendable {
           try pipeline.addHandler(Connection(server))
         }
       }
-      .bind(host: "127.0.0.1", port: 0).get()
+    let channel = try await bootstrap.listening(in: options.namespacePath)
     let server = ScriptedServer(
       configuration: ClusterConfiguration(
         server: "https://127.0.0.1:\(channel.localAddress?.port ?? 0)", authority: root,
@@ -129,6 +131,22 @@ package final class ScriptedServer: Sendable {
       throw error
     }
     try await channel.close()
+  }
+
+  /// How a program finds this server.
+  package var kubeconfig: String {
+    """
+    apiVersion: v1
+    kind: Config
+    current-context: test
+    contexts: [{name: test, context: {cluster: test, user: test}}]
+    users: [{name: test, user: {token: token-1}}]
+    clusters:
+    - name: test
+      cluster:
+        server: \(configuration.server)
+        certificate-authority-data: \(Data(configuration.authority).base64EncodedString())
+    """
   }
 
   /// Runs `body` with a client of this server.
@@ -154,6 +172,18 @@ package final class ScriptedServer: Sendable {
       return request
     }
     return script(numbered)
+  }
+}
+
+extension ServerBootstrap {
+  /// On a free port of 127.0.0.1.
+  fileprivate func listening(in namespacePath: String?) async throws -> any Channel {
+    guard let namespacePath else { return try await bind(host: "127.0.0.1", port: 0).get() }
+    let namespace = try NetworkNamespace.open(path: namespacePath)
+    let socket = try namespace.run { () throws(LinuxError) in
+      try Socket.listener(on: SocketAddress(ip: .v4(0x7f00_0001), port: 0))
+    }
+    return try await withBoundSocket(socket.takeDescriptor().release()).get()
   }
 }
 

@@ -40,6 +40,20 @@ private func pod(_ name: String, state: String, reason: String? = nil) -> PodSta
       netnsCookie: 2, cgroups: ["/"], addresses: [], failures: 0), counters: [:])
 }
 
+private func cluster(problem: String?) -> ClusterStatus {
+  ClusterStatus(
+    server: "https://10.96.0.1:443",
+    resources: [
+      ClusterStatus.Resource(kind: "Namespace", isSynced: true, objects: 7),
+      ClusterStatus.Resource(kind: "Pod", isSynced: true, objects: 3, problem: problem),
+    ], findingCount: 1,
+    findings: [
+      DiagnosticStatus(
+        severity: "warning", code: "not-covered", file: "Pod/shop/web", document: 0, line: 0,
+        object: "Pod shop/web", field: "", message: "uses the node's network")
+    ])
+}
+
 @Suite struct `Status for people` {
   @Test func `aligns the columns of pods and tells why one is closed`() {
     #expect(
@@ -64,6 +78,20 @@ private func pod(_ name: String, state: String, reason: String? = nil) -> PodSta
         up            1m05s
         manifests     /m
         state         /s
+
+        """)
+  }
+
+  @Test func `shows the cluster that the pods come from, and how far it is followed`() {
+    var report = report()
+    #expect(report.text(section: .cluster, colours: false) == "pods  placed by the manifests\n")
+    report.cluster = cluster(problem: "the API server did not answer in time")
+    #expect(
+      report.text(section: .cluster, colours: false) == """
+        server     https://10.96.0.1:443
+        Namespace  7 objects, followed
+        Pod        3 objects, out of date: the API server did not answer in time
+        Pod/shop/web: warning: Pod shop/web: uses the node's network
 
         """)
   }
@@ -146,6 +174,21 @@ private func pod(_ name: String, state: String, reason: String? = nil) -> PodSta
       problems == [
         "generation 3 is not enforced yet", "pod shop/web is proving, not enrolled yet",
       ])
+  }
+
+  @Test func `needs a cluster that is followed`() {
+    let report = report()
+    func problems(_ cluster: ClusterStatus) -> [String] {
+      healthProblems(
+        ztunnel: report.ztunnel, model: report.model, pods: [], certificates: [], authority: nil,
+        cluster: cluster, now: start)
+    }
+    #expect(problems(cluster(problem: nil)) == [])
+    #expect(
+      problems(cluster(problem: "x")) == ["the cluster's Pod objects: may be out of date: x"])
+    var unread = cluster(problem: nil)
+    unread.resources[0].isSynced = false
+    #expect(problems(unread) == ["the cluster's Namespace objects: not read yet"])
   }
 
   @Test func `names each thing that is wrong`() {

@@ -1,0 +1,151 @@
+import Foundation
+import Linux
+import NodeHarness
+import Testing
+
+extension `A node` {
+  @Suite(
+    .serialized,
+    .mesh { mesh in
+      try await mesh.applyNamespace("shop", isEnrolled: true)
+      for name in ["client", "second", "thief"] { try await mesh.addPod(name, on: "a") }
+      try await mesh.addPod("server", on: "b")
+      try await mesh.prepareControlPlane()
+      try await mesh.startControlPlane()
+      try await mesh.startAgent("b", source: mesh.underControl("b"))
+      try await mesh.serve(in: "server")
+      try await mesh.waitUntilEnrolled("server")
+    }, .cluster)
+  struct `finds its pods on Kubernetes` {
+    private static let ambient = #""istio.io/dataplane-mode":"ambient""#
+
+    private func pod(_ name: String) async throws -> PodFixture {
+      try #require(await Mesh.shared.pods[name])
+    }
+
+    private func status(of name: String) async throws -> JSON {
+      try await Mesh.shared.status("a", "pods").array.first { $0["name"].string == name } ?? .null
+    }
+
+    private func wait(for name: String, _ state: String?, _ reason: String = "") async throws {
+      var last = JSON.null
+      do {
+        try await eventually("\(name) is \(state ?? "forgotten")") {
+          last = try await status(of: name)
+          return last["state"].string == state
+            && (reason.isEmpty || last["reason"].string?.contains(reason) == true)
+        }
+      } catch {
+        Issue.record("\(last)")
+        throw error
+      }
+    }
+
+    /// Whether one exchange from client to server was readable between the nodes.
+    private func isReadableOnTheWire() async throws -> Bool {
+      let mesh = try Mesh.shared
+      let secret = "secret-\(UInt32.random(in: 0...UInt32.max))"
+      let sniffer = try await mesh.spawn(in: "a", "sniff.py", "under0", "20", secret)
+      try await sniffer.waitFor("ready")
+      let server = try await pod("server").ip4
+      let answer = try await mesh.client(in: "client", "get", server, "8080", "echo \(secret)")
+      #expect(answer["error"].string == nil, "\(answer)")
+      sniffer.signal(.terminate)
+      return try await sniffer.finish().json()["found"][secret].int != 0
+    }
+
+    @Test func `by their control groups, when their namespace is labelled`() async throws {
+      let (mesh, cluster, client) = try await (Mesh.shared, ClusterFixture.shared, pod("client"))
+      cluster.applyNamespace("shop", labels: "")
+      cluster.apply(client)
+      try await wait(for: "client", "notEnrolled", "not labelled")
+      #expect(try await isReadableOnTheWire(), "plaintext before enrolment is seen by the sniffer")
+
+      cluster.applyNamespace("shop", labels: Self.ambient)
+      try await wait(for: "client", "waiting", "no process of it runs yet")
+      try cluster.startProcess(of: client)
+      try await mesh.waitUntilEnrolled("client")
+      #expect(try await !isReadableOnTheWire())
+      let found = try await status(of: "client")
+      #expect(found["netns"].string?.hasPrefix("/proc/") == true, "\(found)")
+      #expect(
+        found["proof"]["cgroups"].array.contains {
+          $0.string?.hasSuffix("/kubepods/burstable/pod\(client.uid)/container") == true
+        }, "\(found)")
+      let seen = try await mesh.status("a")
+      #expect(seen["cluster"]["resources"].array.map { $0["isSynced"].bool } == [true, true])
+      #expect(seen["node"]["isHealthy"].bool == true, "\(seen["node"]["problems"])")
+
+      cluster.applyNamespace("shop", labels: "")
+      try await wait(for: "client", "notEnrolled", "not labelled")
+      #expect(try await isReadableOnTheWire(), "a released pod speaks plaintext again")
+    }
+
+    @Test func `again in the namespace of their new sandbox`() async throws {
+      let (mesh, cluster, client) = try await (Mesh.shared, ClusterFixture.shared, pod("client"))
+      cluster.applyNamespace("shop", labels: Self.ambient)
+      cluster.apply(client)
+      try await mesh.waitUntilEnrolled("client")
+      let before = try await status(of: "client")["netnsInode"].int
+      try await cluster.endProcess(of: client)
+      try await wait(for: "client", "waiting")
+      // The same uid, another namespace and address.
+      let second = try await pod("second")
+      try cluster.startProcess(of: client, in: second)
+      try await wait(for: "client", "closed", "\(client.ip4) is on no interface")
+      cluster.apply(client, at: second)
+      try await wait(for: "client", "enrolled")
+      let after = try await status(of: "client")
+      #expect(after["addresses"].array.map(\.string) == [second.ip4, second.ip6])
+      #expect(after["netnsInode"].int != before && before != nil)
+      try await cluster.endProcess(of: client)
+      try cluster.startProcess(of: client)
+      cluster.apply(client)
+      try await mesh.waitUntilEnrolled("client")
+    }
+
+    @Test func `and lends nothing to a process of another pod in their namespace`() async throws {
+      let (mesh, cluster, client) = try await (Mesh.shared, ClusterFixture.shared, pod("client"))
+      cluster.applyNamespace("shop", labels: Self.ambient)
+      cluster.apply(client)
+      try await mesh.waitUntilEnrolled("client")
+      let thief = try await pod("thief")
+      try cluster.startProcess(of: thief, in: client)
+      cluster.apply(thief)
+      // Its identity is that of its control group, and its address is not there.
+      try await wait(for: "thief", "failed", "of pod \(client.uid) is in its network namespace")
+      // A new address makes the node agent look.
+      try await run("ip", "-n", client.netns, "addr", "add", "10.91.250.1/32", "dev", "eth0")
+      try await wait(for: "client", "closed", "of pod \(thief.uid) is in its network namespace")
+      let server = try await pod("server").ip4
+      let refused = try await mesh.client(in: "client", "get", server, "8080", "echo mine", "2")
+      #expect(refused["error"].string != nil, "\(refused)")
+      let log = try await mesh.agent("a").standardOutput
+      #expect(!log.contains("sa/thief"), "a certificate was issued for it")
+
+      try await cluster.endProcess(of: thief)
+      cluster.apply(thief, event: "DELETED")
+      try await wait(for: "thief", nil)
+      try await mesh.waitUntilEnrolled("client")
+      try await run("ip", "-n", client.netns, "addr", "del", "10.91.250.1/32", "dev", "eth0")
+    }
+
+    @Test func `and lets them go when they are deleted and their processes are gone`()
+      async throws
+    {
+      let (mesh, cluster, client) = try await (Mesh.shared, ClusterFixture.shared, pod("client"))
+      cluster.applyNamespace("shop", labels: Self.ambient)
+      cluster.apply(client)
+      try await mesh.waitUntilEnrolled("client")
+      cluster.apply(client, event: "DELETED")
+      try await wait(for: "client", "closed", "it was deleted, but process")
+      let server = try await pod("server").ip4
+      let late = try await mesh.client(in: "client", "get", server, "8080", "echo late", "2")
+      #expect(late["error"].string != nil, "\(late)")
+      try await cluster.endProcess(of: client)
+      try await wait(for: "client", nil)
+      #expect(try await mesh.status("a")["redirect"]["enrolledPods"].int == 0)
+      #expect(try await isReadableOnTheWire(), "the namespace is as if never enrolled")
+    }
+  }
+}
