@@ -7,16 +7,17 @@ struct PodProcesses: Sendable {
 
   /// Looks at every process for those in the given namespaces; one that ends meanwhile is left out.
   init(in namespaces: Set<UInt64>, except processID: Int32?) throws(LinuxError) {
-    let root = try ControlGroup.root().path
     for entry in try Directory.entries("/proc") {
       guard let id = Int32(entry), id != processID else { continue }
       do throws(LinuxError) {
-        let inode = try NetworkNamespace.open(processID: id).inode()
+        let directory = try ProcessDirectory(processID: id)
+        let inode = try directory.networkNamespace().inode()
         guard namespaces.contains(inode) else { continue }
-        let group = try ControlGroup.ofProcess(id).path
-        let relative = String(group.dropFirst(root.count))
+        let line = try directory.controlGroups().split(separator: "\n")
+          .first { $0.hasPrefix("0::/") }
+        guard let line else { continue }
         byNamespace[inode, default: []].append(
-          PodProcess(processID: id, cgroup: relative.isEmpty ? "/" : relative))
+          PodProcess(processID: id, cgroup: String(line.dropFirst("0::".count))))
       } catch {
         // It ended, or is a kernel thread's leftover: no process of the pod to look at.
         continue

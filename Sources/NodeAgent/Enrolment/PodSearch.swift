@@ -52,7 +52,9 @@ struct PodSearch: Sendable {
         guard error.isGoneProcess else { throw error }
       }
     }
-    sighting = Sighting(processes: processes, nodeNamespace: nodeNamespace)
+    let own = try ProcessDirectory(processID: CurrentProcess.id).controlGroups()
+    sighting = Sighting(
+      processes: processes, nodeNamespace: nodeNamespace, ownPod: PodCgroup.uids(in: own))
     for uid in uids { witnesses[uid] = try witnesses(of: uid) }
   }
 

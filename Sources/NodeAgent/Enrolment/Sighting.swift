@@ -5,6 +5,9 @@ struct SightedProcess: Hashable, Sendable {
   var podUIDs: Set<String>
   /// The inode of its network namespace.
   var namespace: UInt64
+
+  /// The pods, for people.
+  var title: String { podUIDs.sorted().joined(separator: " and ") }
 }
 
 /// The processes of all pods of the node, and what they prove of one.
@@ -15,6 +18,8 @@ struct SightedProcess: Hashable, Sendable {
 struct Sighting: Hashable, Sendable {
   var processes: [SightedProcess]
   var nodeNamespace: UInt64
+  /// The pod that node agent and ztunnel are, where they are one: they go into every namespace.
+  var ownPod: Set<String> = []
 
   /// The namespaces that may be the pod's, the node's aside; empty while it has no process.
   ///
@@ -39,23 +44,23 @@ struct Sighting: Hashable, Sendable {
 
   /// What speaks against the pod while this is its namespace; nil when nobody else's is mixed in.
   func objection(to namespace: UInt64, of uid: String) -> SightingObjection? {
-    if let stranger = processes.first(where: {
-      $0.namespace == namespace && $0.podUIDs != [uid]
-    }) {
-      return .stranger(
-        processID: stranger.processID, uid: stranger.podUIDs.sorted().joined(separator: " and "))
+    if let stranger = stranger(to: uid, in: namespace) {
+      return .stranger(processID: stranger.processID, uid: stranger.title)
     }
     for member in members(of: uid) where member.namespace != namespace {
       if member.namespace == nodeNamespace { return .strayedToNode(processID: member.processID) }
-      let owner = processes.first {
-        $0.namespace == member.namespace && $0.podUIDs != [uid]
-      }
-      if let owner {
-        return .strayedToPod(
-          processID: member.processID, uid: owner.podUIDs.sorted().joined(separator: " and "))
+      if let owner = stranger(to: uid, in: member.namespace) {
+        return .strayedToPod(processID: member.processID, uid: owner.title)
       }
     }
     return nil
+  }
+
+  private func stranger(to uid: String, in namespace: UInt64) -> SightedProcess? {
+    processes.first {
+      $0.namespace == namespace && $0.podUIDs != [uid]
+        && (ownPod.isEmpty || $0.podUIDs != ownPod)
+    }
   }
 
   private func members(of uid: String) -> [SightedProcess] {

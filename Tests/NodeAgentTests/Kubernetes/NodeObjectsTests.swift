@@ -124,6 +124,15 @@ private func pod(
     #expect(left.map(\.name) == ["good"])
   }
 
+  @Test func `are placed both when they claim one address, for the kernel knows whose it is`() {
+    var objects = NodeObjects(options: CompilerOptions())
+    _ = objects.take([namespace(ambient)], kind: "Namespace")
+    _ = objects.take([pod("old"), pod("new")], kind: "Pod")
+    let (placements, findings) = objects.compiled()
+    #expect(placements.map(\.enrolment) == [.enrolled, .enrolled])
+    #expect(findings.contains { $0.code == .duplicateAddress })
+  }
+
   @Test func `that are the same again are no change`() {
     var objects = NodeObjects(options: CompilerOptions())
     let refused = Reflector.Change.refused(

@@ -70,6 +70,13 @@ private func sighting(_ processes: SightedProcess...) -> Sighting {
     #expect(borrowed.objection(to: 10, of: "b") == .stranger(processID: 5, uid: "a"))
   }
 
+  @Test func `may have those of the node agent's own pod among them`() {
+    var seen = sighting(process(5, ["a"], in: 10), process(8, ["agent"], in: 10))
+    #expect(seen.objection(to: 10, of: "a") == .stranger(processID: 8, uid: "agent"))
+    seen.ownPod = ["agent"]
+    #expect(seen.objection(to: 10, of: "a") == nil)
+  }
+
   @Test func `have the oldest of them as the witness`() {
     let seen = sighting(
       process(9, ["a"], in: 10), process(5, ["a"], in: 10), process(4, ["b"], in: 10),
