@@ -26,6 +26,8 @@ enum Limit {
   /// The first wait for a pod that has no process yet, doubled each time.
   static let absenceRetryFirst: Duration = .milliseconds(250)
   static let absenceRetryMost: Duration = .seconds(8)
+  /// How often the processes of all enrolled pods are looked at.
+  static let sightingInterval: Duration = .seconds(5)
   /// How long something seen of a pod's processes has to last before it counts against the pod.
   static let sightingDoubt: Duration = .milliseconds(250)
   /// How long ztunnel may take to listen in a pod before the pod says so.

@@ -114,8 +114,6 @@ extension `A node` {
       cluster.apply(thief)
       // Its identity is that of its control group, and its address is not there.
       try await wait(for: "thief", "failed", "of pod \(client.uid) is in its network namespace")
-      // A new address makes the node agent look.
-      try await run("ip", "-n", client.netns, "addr", "add", "10.91.250.1/32", "dev", "eth0")
       try await wait(for: "client", "closed", "of pod \(thief.uid) is in its network namespace")
       let server = try await pod("server").ip4
       let refused = try await mesh.client(in: "client", "get", server, "8080", "echo mine", "2")
@@ -127,7 +125,6 @@ extension `A node` {
       cluster.apply(thief, event: "DELETED")
       try await wait(for: "thief", nil)
       try await mesh.waitUntilEnrolled("client")
-      try await run("ip", "-n", client.netns, "addr", "del", "10.91.250.1/32", "dev", "eth0")
     }
 
     @Test func `and lets them go when they are deleted and their processes are gone`()

@@ -51,7 +51,15 @@ extension Enroller {
   }
 
   /// Has the pod's capture proven; where it is told apart by its processes, those are looked at too.
+  ///
+  /// One that is closed and served by nobody has nothing to prove: it is looked at, and served when
+  /// all agrees now.
   func prove(_ uid: String) {
+    if let enrolment = entries[uid]?.enrolment, case .closed = enrolment.state, !enrolment.isServed
+    {
+      if let event = inspect(uid) { handle(event, of: uid) }
+      return
+    }
     startProof(of: uid)
     if namespaceSource == .controlGroups { look(at: uid) }
   }

@@ -19,6 +19,12 @@ extension Enroller {
     Task { await lookAtAll() }
   }
 
+  /// Looks for strangers in the pods' namespaces now and then.
+  func lookAtAllInTime(_ now: Instant) {
+    guard namespaceSource == .controlGroups, sightings.isRoundDue(at: now) else { return }
+    for (uid, entry) in entries where entry.namespace != nil { look(at: uid) }
+  }
+
   private func lookAtAll() async {
     while let uids = sightings.next() {
       let node = nodeNamespaceInode

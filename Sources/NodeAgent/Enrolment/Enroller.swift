@@ -228,6 +228,7 @@ actor Enroller {
   // MARK: Time and the kernel
 
   func tick() {
+    lookAtAllInTime(MonotonicClock.now())
     for uid in entries.keys.sorted() {
       lookForEnd(of: uid)
       handle(.tick, of: uid)

@@ -1,4 +1,5 @@
 import Linux
+import MeshModel
 
 /// A process of a pod, held on to: while it is where it was, so is the pod.
 final class PodWitness: Sendable {
@@ -78,6 +79,14 @@ struct PodSearch: Sendable {
 struct SightingQueue {
   private var waiting: Set<String> = []
   private var isLooking = false
+  private var nextRoundAt: Instant?
+
+  /// Whether it is time to look at all pods again, whoever asked for what.
+  mutating func isRoundDue(at now: Instant) -> Bool {
+    if let nextRoundAt, now < nextRoundAt { return false }
+    nextRoundAt = now + Limit.sightingInterval
+    return true
+  }
 
   /// True when nobody looks yet: the caller has to.
   mutating func add(_ uid: String) -> Bool {

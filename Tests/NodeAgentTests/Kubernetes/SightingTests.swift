@@ -1,3 +1,4 @@
+import MeshModel
 import Testing
 
 @testable import NodeAgent
@@ -105,5 +106,14 @@ private func sighting(_ processes: SightedProcess...) -> Sighting {
     #expect(rest == [["c"], nil])
     let isFree = queue.add("d")
     #expect(isFree, "nobody looks any more")
+  }
+
+  @Test func `are all looked for every five seconds`() {
+    var queue = SightingQueue()
+    let start = Instant(nanoseconds: 0)
+    let due = [0, 1, 4_999, 5_000, 5_001, 9_999, 10_000].map {
+      queue.isRoundDue(at: start + .milliseconds($0))
+    }
+    #expect(due == [true, false, false, true, false, false, true])
   }
 }
