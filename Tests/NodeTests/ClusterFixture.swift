@@ -6,12 +6,14 @@ import Synchronization
 import Testing
 
 /// A cluster's API as one node sees it, and the control groups that its kubelet would make.
-///
-/// Lists are empty; every object comes as a line of a watch.
 final class ClusterFixture: Sendable {
   private let namespaces = Feed()
   private let pods = Feed()
   private let version = Atomic<Int>(1)
+  /// By path and name.
+  private let objects = Mutex<[String: [String: String]]>([:])
+  /// How node `a` is started beside it.
+  fileprivate let source = Mutex<[String]>([])
   private let root: ControlGroup
   private let processes = Mutex<[String: Running]>([:])
 
@@ -28,38 +30,50 @@ final class ClusterFixture: Sendable {
     switch (request.path, request.isWatch) {
     case ("/api/v1", _):
       [.ok(#"{"resources":[{"name":"pods"},{"name":"namespaces"}]}"#)]
-    case ("/api/v1/namespaces", false), ("/api/v1/pods", false): [.ok(list(1, []))]
+    case ("/api/v1/namespaces", false), ("/api/v1/pods", false):
+      [.ok(list(nextVersion, objects.withLock { Array(($0[request.path] ?? [:]).values) }))]
     case ("/api/v1/namespaces", true): [.stream, .feed(namespaces)]
     case ("/api/v1/pods", true): [.stream, .feed(pods)]
     default: [.answer(404, statusObject(404, "NotFound"))]
     }
   }
 
+  func startAgent() async throws {
+    try await Mesh.shared.startAgent("a", source: source.withLock { $0 })
+  }
+
   // MARK: Objects
 
   private var nextVersion: Int { version.add(1, ordering: .relaxed).newValue }
 
+  private func tell(_ path: String, _ name: String, _ object: String, isThere: Bool = true) {
+    objects.withLock { $0[path, default: [:]][name] = isThere ? object : nil }
+    let feed = path.hasSuffix("pods") ? pods : namespaces
+    feed.send(line(isThere ? "MODIFIED" : "DELETED", object))
+  }
+
   func applyNamespace(_ name: String, labels: String) {
-    namespaces.send(
-      line(
-        "MODIFIED",
-        #"{"metadata":{"name":"\#(name)","resourceVersion":"\#(nextVersion)","labels":{\#(labels)}}}"#
-      ))
+    tell(
+      "/api/v1/namespaces", name,
+      """
+      {"metadata":{"name":"\(name)","resourceVersion":"\(nextVersion)","labels":{\(labels)}}}
+      """)
   }
 
   /// As the API has the pod: with a uid, without a word about its network namespace.
-  func apply(_ pod: PodFixture, at other: PodFixture? = nil, event: String = "MODIFIED") {
+  func apply(_ pod: PodFixture, at other: PodFixture? = nil, isThere: Bool = true) {
     let place = other ?? pod
-    pods.send(
-      line(
-        event,
-        """
-        {"metadata":{"name":"\(pod.name)","namespace":"\(pod.namespace)","uid":"\(pod.uid)",\
-        "resourceVersion":"\(nextVersion)"},"spec":{"nodeName":"\(pod.node)",\
-        "serviceAccountName":"\(pod.serviceAccount)"},"status":{"phase":"Running",\
-        "podIPs":[{"ip":"\(place.ip4)"},{"ip":"\(place.ip6)"}]}}
-        """))
+    tell(
+      "/api/v1/pods", pod.name,
+      """
+      {"metadata":{"name":"\(pod.name)","namespace":"\(pod.namespace)","uid":"\(pod.uid)",\
+      "resourceVersion":"\(nextVersion)"},"spec":{"nodeName":"\(pod.node)",\
+      "serviceAccountName":"\(pod.serviceAccount)"},"status":{"phase":"Running",\
+      "podIPs":[{"ip":"\(place.ip4)"},{"ip":"\(place.ip6)"}]}}
+      """, isThere: isThere)
   }
+
+  func delete(_ pod: PodFixture) { apply(pod, isThere: false) }
 
   // MARK: Processes
 
@@ -121,9 +135,10 @@ struct ClusterTrait: SuiteTrait, TestScoping {
       } _: { server in
         let file = "\(mesh.directory)/kubeconfig"
         try server.kubeconfig.write(toFile: file, atomically: false, encoding: .utf8)
-        let plane = mesh.underControl("a").dropFirst(2)
-        try await mesh.startAgent(
-          "a", source: ["--kubernetes", "--kubeconfig", file] + plane)
+        cluster.source.withLock {
+          $0 = ["--kubernetes", "--kubeconfig", file] + mesh.underControl("a").dropFirst(2)
+        }
+        try await cluster.startAgent()
         try await ClusterFixture.$current.withValue(cluster) { try await function() }
         // Before its API goes, and its processes with it.
         try await mesh.stop(try await mesh.agent("a"), .terminate)
