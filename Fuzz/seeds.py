@@ -194,3 +194,18 @@ write("WatchLines", "error", b"\x80\x20" + EVENT % (
     b"ERROR", b'{"code":410,"reason":"Expired","message":"\\u00e4","details":{"retryAfterSeconds":1}}'))
 write("WatchLines", "list", b"\x00\x00" + b'{"kind":"PodList","metadata":{"resourceVersion":"5","continue":"x"},"items":[%s]}' % POD)
 write("WatchLines", "empty", b"\x00\x00" + b'{"metadata":{"resourceVersion":"5"},"items":null}')
+
+
+def text(value):
+    return struct.pack(">H", len(value)) + value
+
+
+RESULT = b'{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.7/24"},{"address":"fd00::7/64"}]}'
+write("CNI", "configuration", b'{"cniVersion":"1.0.0","name":"n","type":"skein-cni","agentSocket":"/s","enrolledFile":"/e",'
+      b'"failOpenWithoutList":true,"prevResult":' + RESULT + b"}")
+write("CNI", "list", b'{"cniVersion":"0.4.0","name":"n","plugins":[{"type":"bridge","mtu":1.5e3},{"type":"skein-cni"}]}')
+write("CNI", "single", b'{"cniVersion":"0.3.1","name":"n","type":"bridge","x":["\\u00e9\\ud83d\\ude00",null,-0.1]}')
+write("CNI", "enrolled", b'{"version":1,"namespaces":["bank","shop"]}')
+write("CNI", "request", b"\1\1" + b"".join(
+    text(part) for part in (b"c", b"/run/netns/x", b"eth0", b"shop", b"web", b"u")) + b"\1" + text(b"10.0.0.7"))
+write("CNI", "answer", b"\1\3" + text(b"no"))

@@ -23,8 +23,8 @@ public enum Limit {
   public static let addresses = 32
   /// Bytes of one message between plugin and agent.
   public static let messageBytes = 256 << 10
-  /// How long the runtime may take to write the configuration.
-  public static let inputWait = Duration.seconds(10)
+  /// How long the runtime may take to write the whole configuration.
+  public static let inputWait = Duration.seconds(5)
   /// How long ADD waits for a pod of an enrolled namespace; a runtime gives up after minutes.
   public static let enrolledWait = Duration.seconds(30)
   /// How long ADD waits for any other pod, which the agent may have to say nothing about.

@@ -115,29 +115,11 @@ enum Plugin {
     }
   }
 
-  /// Reads to the end of standard input; the first byte is waited for with a limit.
   private static func standardInput() throws(CNI.Failure) -> [UInt8] {
-    guard isInputReady() else { throw .input("nothing came in \(Limit.inputWait)") }
-    var bytes: [UInt8] = []
-    while let line = readLine(strippingNewline: false) {
-      bytes += line.utf8
-      guard bytes.count <= Limit.inputBytes else {
-        throw .input("more than \(Limit.inputBytes) bytes")
-      }
-    }
-    return bytes
-  }
-
-  private static func isInputReady() -> Bool {
     do throws(LinuxError) {
-      let poller = try Poller()
-      try poller.add(0, token: 0, .readable)
-      var events: [PollEvent] = []
-      try poller.wait(timeout: Limit.inputWait, into: &events)
-      return !events.isEmpty
+      return try StandardInput.read(atMost: Limit.inputBytes, within: Limit.inputWait)
     } catch {
-      // A file cannot be polled: it is always ready.
-      return true
+      throw .input(error.description)
     }
   }
 }

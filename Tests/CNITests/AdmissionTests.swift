@@ -116,6 +116,7 @@ import Testing
     #expect(NetworkList.chosen(among: ["readme"]) == nil)
     #expect(NetworkList.listName("10-x.conf") == "10-x.conflist")
     #expect(NetworkList.listName("10-x.conflist") == "10-x.conflist")
+    #expect(NetworkList.listName("10-x.json") == "10-x.conflist")
   }
 
   @Test func `gets our plugin at its end once, and loses nothing when it is removed`() throws {

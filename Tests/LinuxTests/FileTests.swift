@@ -9,6 +9,9 @@ import Testing
     let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0) }
     try File.replace(path, with: bytes, mode: 0o640)
     try File.replace(path, with: bytes)
+    try File.replace("\(directory)/other", with: [])
+    try File.rename(path, to: "\(directory)/other")
+    try File.rename("\(directory)/other", to: path)
     #expect(try File.read(path) == bytes)
     #expect(try Directory.entries(directory) == ["file"])
     let error = #expect(throws: LinuxError.self) { try File.read(path, atMost: 99_999) }

@@ -136,6 +136,28 @@ struct `The CNI plugin` {
     #expect(try scene.run("DEL", input: "bad") == (.exited(code: 0), ""))
   }
 
+  @Test func `does not read a configuration without an end`() throws {
+    let scene = try Scene(list: nobody)
+    let bytes = [UInt8](repeating: UInt8(ascii: " "), count: Limit.inputBytes + 1)
+    try File.replace("\(scene.folder)/long", with: bytes)
+    let (outcome, output) = try scene.run("ADD", input: "long")
+    #expect(outcome == .exited(code: 1))
+    #expect(output.contains(#""code":6"#), "\(output)")
+  }
+
+  @Test func `does not wait for a configuration that never ends`() throws {
+    let scene = try Scene(list: nobody)
+    // The shell opens both ends: what is read never ends.
+    let command = "printf '{' >&3; exec \(program) <&3 >\(scene.folder)/out"
+    let process = try ChildProcess(
+      path: "/bin/sh",
+      arguments: ["-c", "mkfifo \(scene.folder)/pipe; exec 3<>\(scene.folder)/pipe; \(command)"],
+      environment: ["CNI_COMMAND=ADD", "PATH=/usr/bin:/bin"]
+    ).spawn()
+    #expect(try process.wait() == .exited(code: 1))
+    #expect(try scene.output.contains("timed out"))
+  }
+
   @Test func `gives up on an agent that accepts and says nothing`() throws {
     let scene = try Scene(list: nobody)
     let listener = try UnixSocket.listen(path: scene.socketPath)

@@ -1,24 +1,27 @@
 /// A file of networks as a runtime reads it, and our plugin's place at its end.
 ///
-/// A runtime takes the first name in byte order that ends as below; a single network (`.conf`)
-/// becomes a list, for which the file has to be renamed.
+/// A runtime takes the first name in byte order that ends as below. Only `.conflist` is read as a
+/// list: a single network (`.conf`, `.json`) becomes one under another name.
 public struct NetworkList: Hashable, Sendable {
   /// The whole file, fields that we do not know among them.
   public private(set) var json: JSONValue
 
   public static let pluginType = "skein-cni"
 
+  /// Whether a runtime looks at a file of this name.
+  public static func isNetwork(_ name: String) -> Bool {
+    [".conf", ".conflist", ".json"].contains { name.hasSuffix($0) }
+  }
+
   /// The file a runtime would take; nil when no name is one.
   public static func chosen(among names: [String]) -> String? {
-    let isNetwork = { (name: String) in
-      [".conf", ".conflist", ".json"].contains { name.hasSuffix($0) }
-    }
-    return names.filter(isNetwork).min { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    names.filter(isNetwork).min { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
   /// The name under which a list may stand.
   public static func listName(_ name: String) -> String {
-    name.hasSuffix(".conf") ? "\(name)list" : name
+    if name.hasSuffix(".conf") { return "\(name)list" }
+    return name.hasSuffix(".json") ? "\(name.dropLast(5)).conflist" : name
   }
 
   public init(reading bytes: [UInt8]) throws(NetworkListProblem) {
@@ -63,6 +66,15 @@ public struct NetworkList: Hashable, Sendable {
   public mutating func remove() {
     json = json.setting("plugins", .array(plugins.filter { !NetworkList.isOurs($0) }))
   }
+
+  /// Whether our plugin is anywhere in it.
+  public var hasOurs: Bool { plugins.contains(where: NetworkList.isOurs) }
+
+  /// Whether it makes a network: our plugin alone does not.
+  public var hasOthers: Bool { plugins.contains { !NetworkList.isOurs($0) } }
+
+  /// The whole file as it is written.
+  public var bytes: [UInt8] { Array("\(json)\n".utf8) }
 
   /// Our plugin's entry.
   public static func plugin(agentSocket: String, enrolledFile: String) -> JSONValue {

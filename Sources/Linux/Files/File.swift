@@ -57,12 +57,17 @@ public enum File {
     do throws(LinuxError) {
       try descriptor.writeAll(bytes, beside)
       try check("fsync", beside) { fsync(number) }
-      try check("rename", path) { unsafe rename(beside, path) }
+      try check("rename", path) { unsafe Glibc.rename(beside, path) }
     } catch {
       // The first failure is the one to tell.
       _ = unsafe unlink(beside)
       throw error
     }
+  }
+
+  /// Gives a file another name, in place of whatever has that name.
+  public static func rename(_ path: String, to other: String) throws(LinuxError) {
+    try check("rename", other) { unsafe Glibc.rename(path, other) }
   }
 
   /// False when there was nothing.
