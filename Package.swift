@@ -145,7 +145,7 @@ let package = Package(
     .executableTarget(
       name: "NodeAgent",
       dependencies: [
-        "AgentProtocol", "CertificateAuthority", "ControlAPI", "Identity", "IstioAPI",
+        "AgentProtocol", "CNI", "CertificateAuthority", "ControlAPI", "Identity", "IstioAPI",
         "KubernetesClient", "Linux", "Manifests", "MeshCompiler", "MeshModel", "Redirect",
         "Telemetry", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -272,7 +272,7 @@ let package = Package(
     .testTarget(
       name: "NodeAgentTests",
       dependencies: [
-        "AgentProtocol", "ControlAPI", "KubernetesClient", "KubernetesHarness", "Linux",
+        "AgentProtocol", "CNI", "ControlAPI", "KubernetesClient", "KubernetesHarness", "Linux",
         "MeshCompiler", "MeshModel", "NodeAgent", "Telemetry", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],

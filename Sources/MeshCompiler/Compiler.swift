@@ -57,6 +57,11 @@ public struct Compiler: Sendable {
       pods: pods, diagnostics: diagnostics)
   }
 
+  /// The namespaces that are labelled for the mesh, with pods or without.
+  public var enrolledNamespaces: Set<String> {
+    Set(catalog.namespaces.values.lazy.filter { $0.isEnrolled(catalog.options) }.map(\.name))
+  }
+
   /// What turns the model as it was compiled when this was called before into the one of now.
   ///
   /// The first time that is everything. Each list is ordered by its key; the generation is 0.

@@ -97,4 +97,22 @@ enum Limit {
   static let statusBytes = 256 * 1_024 * 1_024
   /// How long the command line waits for an answer of the node agent.
   static let adminTimeout: Duration = .seconds(10)
+
+  /// Calls of the CNI plugin under way; those beyond are turned away, and the plugin decides.
+  static let callsAtOnce = 256
+  /// How long the plugin may take to send its request, and to take its answer.
+  static let callTransfer: Duration = .seconds(5)
+  /// How long an answer may take for a pod of a namespace the plugin knows to be enrolled; it waits
+  /// `CNI.Limit.enrolledWait`.
+  static let enrolledPodWait: Duration = .seconds(25)
+  /// For any other pod; the plugin waits `CNI.Limit.otherWait` and then lets it start.
+  static let otherPodWait: Duration = .seconds(2)
+  /// How often a pod that is waited for is looked at.
+  static let calledPodCheck: Duration = .milliseconds(20)
+  /// Pods whose calls are remembered.
+  static let calledPods = 1_024
+  /// Bytes of the plugin's program.
+  static let pluginBytes = 64 << 20
+  /// Files of networks that are looked at; a folder with more is left alone.
+  static let networkFiles = 256
 }

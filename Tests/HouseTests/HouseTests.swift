@@ -44,8 +44,9 @@ private let mayImport: [String: Set<String>] = [
   ],
   "SkeinCNI": ["CNI", "Linux", "MeshModel"],
   "NodeAgent": [
-    "AgentProtocol", "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority", "ControlAPI",
-    "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "IstioAPI", "KubernetesClient",
+    "AgentProtocol", "ArgumentParser", "AsyncHTTPClient", "CNI", "CertificateAuthority",
+    "ControlAPI", "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "IstioAPI",
+    "KubernetesClient",
     "Linux", "Logging", "Manifests", "MeshCompiler", "MeshModel", "NIOCore", "Redirect",
     "ServiceLifecycle",
     "Synchronization", "Telemetry", "UnixSignals", "XDS",

@@ -1,4 +1,5 @@
 import CertificateAuthority
+import Foundation
 package import KubernetesClient
 import Linux
 import MeshModel

@@ -220,3 +220,37 @@ private func settings(
     }
   }
 }
+
+@Suite struct `The CNI plugin of a command line` {
+  private let directories = ["--node", "a", "--config", "m", "--cni-conf-dir", "/c"]
+
+  @Test func `is none unless it is told where runtimes look`() throws {
+    #expect(try settings(["--node", "a", "--config", "m"]).cni == nil)
+  }
+
+  @Test func `is asked and listed in the state directory, by absolute paths`() throws {
+    let cni = try #require(try settings(directories + ["--cni-bin-dir", "/b"]).cni)
+    #expect(cni.configDirectory == "/c" && cni.programDirectory == "/b")
+    #expect(cni.socket.hasPrefix("/") && cni.socket.hasSuffix("/s/cni.sock"))
+    #expect(cni.enrolledFile.hasPrefix("/") && cni.enrolledFile.hasSuffix("/s/cni-enrolled.json"))
+    #expect(cni.pluginPath == nil)
+    let other = ["--cni-bin-dir", "/b", "--cni-socket", "/x", "--cni-plugin", "p"]
+    let given = try #require(try settings(directories + other).cni)
+    #expect(given.socket == "/x" && given.pluginPath == "p")
+  }
+
+  @Test(arguments: [
+    ["--cni-conf-dir", "/c"], ["--cni-bin-dir", "/b"], ["--cni-socket", "/s"],
+    ["--cni-plugin", "/p"],
+  ])
+  func `is refused by halves`(words: [String]) throws {
+    let error = #expect(throws: (any Error).self) {
+      try settings(["--node", "a", "--config", "m"] + words)
+    }
+    let text = error.map { NodeAgentCommand.fullMessage(for: $0) } ?? ""
+    #expect(text.contains("--cni-conf-dir and --cni-bin-dir together"), "\(text)")
+    #expect(throws: (any Error).self) {
+      try NodeAgentCommand.parseAsRoot(["uninstall", "--node", "a", "--cni-conf-dir", "/c"])
+    }
+  }
+}

@@ -108,6 +108,29 @@ private func cluster(problem: String?) -> ClusterStatus {
     #expect(stripped == plain)
   }
 
+  @Test func `says where the CNI plugin is and what it was answered`() {
+    var report = report()
+    #expect(report.text(section: .cni, colours: false) == "state  off\n")
+    report.cni = CNIStatus(
+      state: "chained", configDirectory: "/c", programDirectory: "/b", configFile: "10-a.conflist",
+      socket: "/s", enrolledNamespaces: ["bank", "shop"], pods: 2, underWay: 1,
+      answers: ["notOurs": 3, "enrolled": 2], repairs: 1, problems: ["x"])
+    #expect(
+      report.text(section: .cni, colours: false) == """
+        state      chained
+        problem    x
+        network    /c/10-a.conflist
+        plugin     /b/skein-cni
+        socket     /s
+        enrolled   bank, shop
+        pods       2
+        under way  1
+        answers    2 enrolled, 3 notOurs
+        repairs    1
+
+        """)
+  }
+
   @Test func `has every section under its name`() {
     let text = report().text(section: nil, colours: false)
     for section in StatusSection.allCases { #expect(text.contains(section.rawValue.uppercased())) }

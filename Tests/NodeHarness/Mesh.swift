@@ -76,15 +76,16 @@ package actor Mesh {
   @discardableResult
   package func addPod(
     _ name: String, on node: String, namespace: String = "shop", labels: [String: String] = [:],
-    serviceAccount: String? = nil
+    serviceAccount: String? = nil, isAnnotated: Bool = true
   ) async throws -> PodFixture {
     let host = try #require(nodes[node])
     let index = pods.values.filter { $0.node == host.name }.count + 10
-    let pod = PodFixture(
+    var pod = PodFixture(
       name: name, namespace: namespace, node: host.name, netns: "\(prefix)-\(name)",
       ip4: "10.91.\(host.index).\(index)", ip6: "fd91:\(host.index)::\(index)",
       serviceAccount: serviceAccount ?? name,
       labels: labels.merging(["app": name]) { own, _ in own })
+    pod.isAnnotated = isAnnotated
     let link = "v\(host.index)\(index)"
     try await shell(
       """

@@ -10,9 +10,21 @@ package struct PodFixture: Sendable {
   package var labels: [String: String]
   /// Nil: that of the node agents.
   package var trustDomain: String?
+  /// Whether its manifest names its namespace; else a runtime's call does.
+  package var isAnnotated = true
+  /// Whether its manifest names its addresses.
+  package var hasStatus = true
 
   private var foreignDomain: String {
     trustDomain.map { ", skein.dev/trust-domain: \($0)" } ?? ""
+  }
+
+  private var annotations: String {
+    (isAnnotated ? "skein.dev/netns: \(netns)" : "skein.dev/none: none") + foreignDomain
+  }
+
+  private var status: String {
+    hasStatus ? "{podIPs: [{ip: \(ip4)}, {ip: \"\(ip6)\"}]}" : "{phase: Pending}"
   }
 
   package var manifest: String {
@@ -24,12 +36,11 @@ package struct PodFixture: Sendable {
         name: \(name)
         namespace: \(namespace)
         labels: {\(labels.joined(separator: ", "))}
-        annotations: {skein.dev/netns: \(netns)\(foreignDomain)}
+        annotations: {\(annotations)}
       spec:
         nodeName: \(node)
         serviceAccountName: \(serviceAccount)
-      status:
-        podIPs: [{ip: \(ip4)}, {ip: "\(ip6)"}]
+      status: \(status)
       """
   }
 }

@@ -24,6 +24,12 @@ struct NamespaceObjects {
   /// The labels of the Namespace.
   var labels: [String: String] { namespace?.value.metadata.labels ?? [:] }
 
+  /// Whether its label brings its pods into the mesh.
+  func isEnrolled(_ options: CompilerOptions) -> Bool {
+    labels[Key.dataplaneMode] == "ambient"
+      || options.enrolsInjectionLabel && namespace?.value.isInjected == true
+  }
+
   var isEmpty: Bool {
     namespace == nil && pods.isEmpty && services.isEmpty && serviceAccounts.isEmpty
       && slices.isEmpty && peerAuthentications.isEmpty && policies.isEmpty && gateways.isEmpty

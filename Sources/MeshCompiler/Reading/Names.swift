@@ -63,6 +63,11 @@ func isPodUID(_ text: String) -> Bool {
     }
 }
 
+extension PodPlacement {
+  /// Whether the pod was given no uid, so that nobody can name it by one.
+  public var hasStandInUID: Bool { uid == standInUID(namespace: namespace, name: name) }
+}
+
 /// A uid for a pod that was given none: always the same for the same namespace and name.
 ///
 /// Written like a UUID, made of two FNV-1a hashes; two pods that shared one would be refused.

@@ -29,6 +29,7 @@ extension StatusReport {
     case .model: try jsonText(of: model)
     case .controlPlane: try jsonText(of: controlPlane)
     case .cluster: try jsonText(of: cluster)
+    case .cni: try jsonText(of: cni)
     case .pods: try jsonText(of: pods)
     case .certificates: try jsonText(of: certificates)
     case .signing: try jsonText(of: signing)

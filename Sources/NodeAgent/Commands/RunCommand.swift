@@ -129,6 +129,8 @@ struct RunCommand: AsyncParsableCommand {
       """)
   var atExit = ExitPolicy.release
 
+  @OptionGroup var cni: CNIOptions
+
   /// Of this process; another one in tests.
   @TaskLocal static var environment = RunEnvironment(
     variables: ProcessInfo.processInfo.environment, hasFile: File.exists)
@@ -185,7 +187,9 @@ extension RunCommand {
         prober: prober, leafLifetime: try lifetime(in: environment),
         drain: drain.duration, ztunnelPath: ztunnelPath, ztunnelCgroup: ztunnelCgroup,
         isZTunnelExternal: externalZtunnel, atExit: atExit,
-        dnsCapture: dnsCapture.map { $0 == .on } ?? environment.dnsCapture)
+        dnsCapture: dnsCapture.map { $0 == .on } ?? environment.dnsCapture,
+        cni: try cni.settings(
+          stateDirectory: stateDirectory, current: FileManager.default.currentDirectoryPath))
     } catch {
       throw ValidationError("\(error)")
     }

@@ -38,6 +38,7 @@ enum SettingsError: Error, Equatable {
   case notABundle(String)
   case ownBundle(String)
   case twoBundles(String)
+  case halfCNI
 }
 
 extension SettingsError: CustomStringConvertible {
@@ -61,6 +62,8 @@ extension SettingsError: CustomStringConvertible {
     case .ownBundle(let trustDomain):
       "--trust-bundle \(trustDomain): that is our own domain; its roots come from the authority"
     case .twoBundles(let trustDomain): "--trust-bundle \(trustDomain) is given twice"
+    case .halfCNI:
+      "give --cni-conf-dir and --cni-bin-dir together: a network may only name a plugin that is there"
     case .notALifetime(let variable, let text):
       "\(variable) is a length of time such as 24h, at least 10s, not \"\(text)\""
     }

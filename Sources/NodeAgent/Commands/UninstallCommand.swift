@@ -6,8 +6,8 @@ struct UninstallCommand: AsyncParsableCommand {
     commandName: "uninstall",
     abstract: "Remove everything a node agent left behind after a crash.",
     discussion: """
-      Ends ztunnel, releases every pod and removes programs, pins, rules, routes, cgroups and
-      sockets. Certificates of --ca-dir stay. Refuses while the node agent runs.
+      Takes the CNI plugin out of the runtime's networks, ends ztunnel, releases every pod and removes
+      programs, pins, rules, routes, cgroups and sockets. Certificates of --ca-dir stay. Refuses while the node agent runs.
 
       Example:
         node-agent uninstall --node a --state-dir /run/skein/a
@@ -21,7 +21,12 @@ struct UninstallCommand: AsyncParsableCommand {
   @Option(help: "The cgroup that was given to run, if one was; its processes end, it stays.")
   var ztunnelCgroup: String?
 
-  func validate() throws { try validateNodeName(node) }
+  @OptionGroup var cni: CNIPlaceOptions
+
+  func validate() throws {
+    try validateNodeName(node)
+    try cni.validate()
+  }
 
   func run() async throws {
     do {
@@ -35,10 +40,12 @@ struct UninstallCommand: AsyncParsableCommand {
   private func uninstall() async throws {
     guard CurrentProcess.isRoot else { throw RunError.notRoot }
     let lock = try lockStateDirectory()
-    var left = try await endZTunnel()
+    // While it is there pods wait for an agent that is gone.
+    var left = try cni.installation(stateDirectory: state.path)?.remove() ?? []
+    left += try await endZTunnel()
     left += uninstallRedirection(node: node)
     if lock != nil {
-      for name in RunSettings.filesKept {
+      for name in RunSettings.filesKept where left.isEmpty || !name.hasPrefix("cni-") {
         try File.remove("\(state.path)/\(name)")
       }
     }

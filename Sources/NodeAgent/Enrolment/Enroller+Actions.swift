@@ -29,7 +29,8 @@ extension Enroller {
       return nil
     }
     guard let path = pod.networkNamespace else {
-      return .namespaceRefused(reason: "annotate the pod with skein.dev/netns")
+      return .namespaceRefused(
+        reason: "no CNI call named its network namespace; annotate the pod with skein.dev/netns")
     }
     do throws(LinuxError) {
       return try opened(try PodNamespace(path: path), of: uid, pod)

@@ -60,6 +60,9 @@ struct NodeObjects: Sendable {
     return true
   }
 
+  /// The namespaces whose pods are to be enrolled, with pods here or without.
+  var enrolledNamespaces: Set<String> { compiler.enrolledNamespaces }
+
   /// Where the pods are, and what there is to say about the objects.
   ///
   /// A pod's annotation is not believed about its network namespace: on a cluster anybody who may

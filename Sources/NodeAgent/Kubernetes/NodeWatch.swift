@@ -53,6 +53,8 @@ actor ClusterPods {
   private var findings: [Diagnostic] = []
   /// Nil before everything was read once: half a cluster says nothing about the other half.
   private(set) var placements: [PodPlacement]?
+  /// The namespaces whose pods are to be enrolled, with pods here or without.
+  private(set) var enrolledNamespaces: Set<String> = []
   private let logger = Logger(label: "cluster")
 
   init(server: String, options: CompilerOptions) {
@@ -60,7 +62,7 @@ actor ClusterPods {
     objects = NodeObjects(options: options)
   }
 
-  /// True when the placements are other than before.
+  /// True when the placements or the enrolled namespaces are other than before.
   func take(
     _ changes: [Reflector.Change], _ state: ResourceWatch.State, kind: String
   ) -> Bool {
@@ -70,11 +72,12 @@ actor ClusterPods {
     guard NodeWatch.all.allSatisfy({ states[$0.resource.kind]?.isSynced == true }),
       isNew || placements == nil
     else { return false }
-    let before = placements
+    let before = (placements, enrolledNamespaces)
     let compiled = objects.compiled()
     placements = compiled.placements
+    enrolledNamespaces = objects.enrolledNamespaces
     tell(of: compiled.findings)
-    return before != placements
+    return before.0 != placements || before.1 != enrolledNamespaces
   }
 
   /// Each finding is said once, when it is new.

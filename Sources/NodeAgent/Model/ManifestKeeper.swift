@@ -16,6 +16,8 @@ actor ManifestKeeper {
   private var compiler: Compiler
   /// Where the pods are; nil before manifests were good for the first time.
   private(set) var placements: [PodPlacement]?
+  /// The namespaces whose pods are to be enrolled, with pods here or without.
+  private(set) var enrolledNamespaces: Set<String> = []
   private(set) var diagnostics: [Diagnostic] = []
   private(set) var isStale = false
 
@@ -27,6 +29,7 @@ actor ManifestKeeper {
     isStale = compilation.hasErrors
     if compilation.hasErrors { return .refused(compilation.diagnostics) }
     placements = compilation.pods
+    enrolledNamespaces = compiler.enrolledNamespaces
     return .good(compiler.takeChange())
   }
 

@@ -23,15 +23,19 @@ extension Node {
     if case .certificates(let records)? = await certificateRecords {
       certificates = records.map(CertificateStatus.init).sorted { $0.identity < $1.identity }
     }
-    let problems = healthProblems(
-      ztunnel: ztunnel, model: model, pods: pods, certificates: certificates,
-      authority: await issuer.problem, controlPlane: controlPlane, cluster: cluster,
-      trust: await trust.problems, prober: await enroller.proberProblem, now: WallClock.now())
+    let cni = await cni?.status
+    let problems =
+      (cni?.problems ?? [])
+      + healthProblems(
+        ztunnel: ztunnel, model: model, pods: pods, certificates: certificates,
+        authority: await issuer.problem, controlPlane: controlPlane, cluster: cluster,
+        trust: await trust.problems, prober: await enroller.proberProblem, now: WallClock.now())
     var report = StatusReport(
       node: nodeStatus(problems: problems), redirect: await redirectStatus(), ztunnel: ztunnel,
       model: model)
     report.controlPlane = controlPlane
     report.cluster = cluster
+    report.cni = cni
     report.signing = await signingStatus(certificates)
     report.trust = await trust.status
     report.pods = pods

@@ -28,6 +28,8 @@ final class Node: ServiceLifecycle.Service {
   let trust: TrustKeeper
   let records: RecordKeeper
   let addresses: AddressWatch
+  /// Nil while no runtime asks.
+  let cni: NodeCNI?
   let attachment: EgressHook
   let startedAt: WallTime
   let drainState = DrainState()
@@ -71,6 +73,14 @@ final class Node: ServiceLifecycle.Service {
       redirection: redirection, link: link, addresses: addresses,
       ztunnelCgroup: ztunnel.ownCgroup,
       namespaceSource: settings.cluster == nil ? .annotations : .controlGroups)
+    cni = try Node.cni(settings, enroller, somethingChanged)
+  }
+
+  private static func cni(
+    _ settings: RunSettings, _ enroller: Enroller, _ changes: AsyncStream<Void>.Continuation
+  ) throws -> NodeCNI? {
+    guard let cni = settings.cni else { return nil }
+    return try NodeCNI(cni, settings, enroller) { changes.yield() }
   }
 
   private static func issuer(
@@ -150,6 +160,7 @@ final class Node: ServiceLifecycle.Service {
           }
         }
       }
+      if let cni = self.cni { group.addTask { await cni.run() } }
       group.addTask { await self.followZTunnel() }
       group.addTask { await self.followAddresses() }
       group.addTask { await self.trust.watch { await self.issuer.authorities } }
@@ -228,12 +239,22 @@ final class Node: ServiceLifecycle.Service {
     }
   }
 
+  private var enrolledNamespaces: Set<String> {
+    get async {
+      if let cluster { return await cluster.enrolledNamespaces }
+      return await manifests.enrolledNamespaces
+    }
+  }
+
   /// Brings the pods to what is wanted of them, once there is a mesh to enforce.
   private func placePods() async {
     for await _ in changes {
-      guard !isDraining, await model.hasModel, let placements = await placements else {
-        continue
+      guard !isDraining, var placements = await placements else { continue }
+      if let cni {
+        placements = await cni.keeper.take(
+          placements, namespaces: await enrolledNamespaces)
       }
+      guard await model.hasModel else { continue }
       await enroller.reconcile(placements, node: settings.node)
     }
   }
@@ -287,6 +308,7 @@ final class Node: ServiceLifecycle.Service {
   private func releaseEverything() async {
     logger.info("draining", metadata: ["atMost": "\(settings.drain.brief)"])
     drainState.begin()
+    let installed = await cni?.leave() ?? []
     if link.peerProcessID != nil, settings.drain > .zero {
       link.send(.drain(deadline: settings.drain))
       await drainState.wait(atMost: settings.drain + Limit.drainGrace) {
@@ -295,13 +317,14 @@ final class Node: ServiceLifecycle.Service {
     }
     let left = await enroller.releaseAll()
     await ztunnel.stop()
-    for line in left + uninstallRedirection(node: settings.node) {
+    for line in installed + left + uninstallRedirection(node: settings.node) {
       logger.error("left behind", metadata: ["what": "\(line)"])
     }
   }
 
   private func forgetFiles() async {
     do throws(LinuxError) {
+      try cni?.stop()
       try await issuer.forgetFile()
       try File.remove(settings.agentSocket)
       try File.remove(settings.cgroupFile)

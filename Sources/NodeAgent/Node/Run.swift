@@ -15,6 +15,7 @@ enum RunError: Error, Equatable {
   /// Somebody else could put keys and sockets of theirs into it.
   case directoryOfOthers(String, reason: String)
   case noZTunnel(path: String)
+  case noPlugin(path: String)
 }
 
 extension RunError: CustomStringConvertible {
@@ -28,6 +29,8 @@ extension RunError: CustomStringConvertible {
         + "others; give one that does not exist yet, or one with mode 0700"
     case .noConfigDirectory(let path): "--config \(path) is no directory"
     case .noZTunnel(let path): "no ztunnel at \(path); build it, or give its path with --ztunnel"
+    case .noPlugin(let path):
+      "no skein-cni at \(path); build it, or give its path with --cni-plugin"
     }
   }
 }

@@ -36,6 +36,8 @@ struct RunSettings: Sendable, Equatable {
   var atExit = ExitPolicy.release
   /// Whether the mesh answers the pods' DNS queries.
   var dnsCapture = true
+  /// Nil: no CNI plugin is answered or put anywhere.
+  var cni: CNISettings?
 
   /// How manifests and a cluster's objects are read.
   var compilerOptions: CompilerOptions {
@@ -60,7 +62,8 @@ struct RunSettings: Sendable, Equatable {
 
   /// Everything `uninstall` takes out of a state directory, beside the lock.
   static let filesKept = [
-    "agent.sock", "admin.sock", "certificates", "discovery", "discovery-contact", "trust",
+    "agent.sock", "admin.sock", "certificates", "cni-enrolled.json", "cni-installation", "cni-pods",
+    "cni.sock", "discovery", "discovery-contact", "trust",
     "ztunnel-cgroup",
   ]
 }

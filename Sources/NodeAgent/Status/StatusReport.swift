@@ -8,6 +8,8 @@ struct StatusReport: Codable, Equatable, Sendable {
   var controlPlane: ControlPlaneStatus?
   /// Absent while manifests say which pods are here.
   var cluster: ClusterStatus?
+  /// Absent while no runtime asks us.
+  var cni: CNIStatus?
   var signing = SigningStatus()
   var trust = TrustStatus()
   var pods: [PodStatus] = []

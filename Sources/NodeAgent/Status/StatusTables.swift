@@ -4,7 +4,7 @@ import Telemetry
 enum StatusSection: String, CaseIterable, Sendable {
   case node, redirect, ztunnel, model
   case controlPlane = "control-plane"
-  case cluster, pods, certificates, signing, trust, connections, tunnels, refusals
+  case cluster, cni, pods, certificates, signing, trust, connections, tunnels, refusals
 }
 
 extension StatusReport {
@@ -24,6 +24,7 @@ extension StatusReport {
     case .model: Pairs(modelPairs).rendered(colours: colours) + diagnosticLines
     case .controlPlane: controlPlaneText(colours: colours)
     case .cluster: clusterText(colours: colours)
+    case .cni: cniText(colours: colours)
     case .pods: podTable.rendered(colours: colours) + podReasons
     case .certificates: certificateTable.rendered(colours: colours)
     case .signing: signingText(colours: colours)
