@@ -1,10 +1,21 @@
 import CNI
 import Linux
+import Logging
 
 /// Where the plugin was put; kept in the state directory, so that whoever leaves knows.
 struct CNIInstallation: Codable, Equatable, Sendable {
   var configDirectory: String
   var programDirectory: String
+
+  init(configDirectory: String, programDirectory: String) {
+    self.configDirectory = configDirectory
+    self.programDirectory = programDirectory
+  }
+
+  init(_ settings: CNISettings) {
+    self.init(
+      configDirectory: settings.configDirectory, programDirectory: settings.programDirectory)
+  }
 
   var program: String { "\(programDirectory)/\(NetworkList.pluginType)" }
 
@@ -29,6 +40,20 @@ struct CNIInstallation: Codable, Equatable, Sendable {
       return problems.isEmpty ? try removeProgram() : problems + ["\(program): still named there"]
     } catch {
       return ["\(error)"]
+    }
+  }
+
+  /// Takes out what an earlier node agent put elsewhere than now's: nobody answers there any more.
+  static func retire(in stateDirectory: String, except current: CNIInstallation?) throws {
+    guard let former = try recorded(in: stateDirectory), former != current else { return }
+    let logger = Logger(label: "cni")
+    let left = former.remove()
+    for line in left { logger.error("left behind", metadata: ["what": "\(line)"]) }
+    if left.isEmpty {
+      logger.info(
+        "plugin removed where it is not wanted any more",
+        metadata: ["directory": "\(former.configDirectory)"])
+      try File.remove(file(in: stateDirectory))
     }
   }
 

@@ -35,8 +35,7 @@ actor PluginInstaller {
     self.settings = settings
     self.source = source
     self.record = record
-    installation = CNIInstallation(
-      configDirectory: settings.configDirectory, programDirectory: settings.programDirectory)
+    installation = CNIInstallation(settings)
     plugin = NetworkList.plugin(
       agentSocket: settings.socket, enrolledFile: settings.enrolledFile)
   }

@@ -11,8 +11,8 @@ struct RunCommand: AsyncParsableCommand {
     abstract: "Run the node agent: enrol the pods of this node that the manifests want.",
     discussion: """
       Starts and supervises ztunnel. SIGTERM and SIGINT drain, release the pods and leave nothing
-      behind but the last state of a control plane; after a crash, run again or use
-      `node-agent uninstall`.
+      behind but the last state of a control plane and what a container runtime said of its pods;
+      after a crash, run again or use `node-agent uninstall`.
 
       Without --xds-address the manifests are the whole mesh. With it the mesh comes from a control
       plane, istiod or ours, and the manifests only say which pods are here and where. With

@@ -64,6 +64,8 @@ func runNode(_ settings: RunSettings) async throws {
 private func serve(_ settings: RunSettings, _ writer: LogWriter) async throws {
   let logger = Logger(label: "node")
   try await retireZTunnel(of: settings)
+  try CNIInstallation.retire(
+    in: settings.stateDirectory, except: settings.cni.map { CNIInstallation($0) })
   let node = try await Node(settings, writer: writer)
   // They end in the opposite order: status is there to the last.
   var services: [any ServiceLifecycle.Service] = [

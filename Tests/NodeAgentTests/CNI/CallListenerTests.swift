@@ -116,24 +116,28 @@ private struct Peer: ~Copyable {
   @Test func `turns away more than it may hold, and goes on`() async throws {
     try await withListener { path, listener in
       var askers: [PeerBox] = []
-      var refused = 0
       for number in 0...Limit.callsAtOnce {
-        let peer = try PeerBox(path)
-        try peer.peer.send(request("\(number)").encoded())
-        askers.append(peer)
+        let asker = try PeerBox(path)
+        try asker.peer.send(request("\(number)").encoded())
+        askers.append(asker)
       }
-      var count = 0
+      // None is answered before all have asked.
+      var questions: [CallListener.Question] = []
       for await question in listener.questions {
-        listener.answer(question, .notOurs)
-        count += 1
-        if count == Limit.callsAtOnce { break }
+        questions.append(question)
+        if questions.count == Limit.callsAtOnce { break }
       }
-      for asker in askers where try asker.peer.answer() == nil { refused += 1 }
-      // None, when one was answered before the last came.
-      #expect(refused <= 1 && count == Limit.callsAtOnce)
+      for question in questions { listener.answer(question, .notOurs) }
+      let answers = try askers.map { try $0.peer.answer() }
+      #expect(answers.count { $0 == .notOurs } == Limit.callsAtOnce)
+      #expect(answers.last == .some(nil), "the last is turned away")
       let next = try Peer(path)
       try next.send(request("next").encoded())
-      _ = next.socket.number
+      for await question in listener.questions {
+        listener.answer(question, .enrolled)
+        break
+      }
+      #expect(try next.answer() == .enrolled)
     }
   }
 

@@ -121,6 +121,22 @@ private func until(
     #expect(try runtime.read("10-n.conflist") == #"{"plugins":[{"type":"bridge"}]}"# + "\n")
   }
 
+  @Test func `is given up when it is another now, and kept when it is not`() throws {
+    let runtime = try Runtime()
+    let installation = CNIInstallation(
+      configDirectory: runtime.networks, programDirectory: runtime.programs)
+    let record = CNIInstallation.file(in: runtime.folder)
+    try File.replace(record, with: try jsonBytes(of: installation))
+    let chained = #"{"plugins":[{"type":"bridge"},{"type":"skein-cni"}]}"#
+    try runtime.write(chained, to: "10-n.conflist")
+    try CNIInstallation.retire(in: runtime.folder, except: installation)
+    #expect(try runtime.read("10-n.conflist") == chained)
+    try CNIInstallation.retire(in: runtime.folder, except: nil)
+    #expect(try runtime.read("10-n.conflist") == #"{"plugins":[{"type":"bridge"}]}"# + "\n")
+    #expect(!File.exists(record))
+    try CNIInstallation.retire(in: runtime.folder, except: nil)
+  }
+
   @Test func `is left alone where a file is a link`() throws {
     let runtime = try Runtime()
     try File.replace("\(runtime.folder)/real", with: Array(list.utf8))
