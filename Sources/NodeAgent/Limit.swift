@@ -66,6 +66,8 @@ enum Limit {
   static let discoveryFileBytes = 512 * 1_024 * 1_024
   /// How often the certificate authority's files are looked at.
   static let authorityCheckInterval: Duration = .seconds(2)
+  /// How long the cluster may take to say at the end whether our DaemonSet goes away.
+  static let installationAnswer: Duration = .seconds(5)
   /// How often the namespaces of enrolled pods are checked for being gone.
   static let namespaceCheckInterval: Duration = .milliseconds(500)
 

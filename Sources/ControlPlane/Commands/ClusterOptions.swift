@@ -61,12 +61,3 @@ struct ClusterOptions: ParsableArguments {
     return RunSettings.Review(audience: tokenAudience, nodeAccounts: nodeAccounts)
   }
 }
-
-extension ObjectName {
-  /// `NAMESPACE/NAME`.
-  fileprivate init?(slashed text: String) {
-    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    guard parts.count == 2, !parts.contains("") else { return nil }
-    self.init(namespace: parts[0], name: parts[1])
-  }
-}

@@ -10,6 +10,13 @@ public struct ObjectName: Hashable, Sendable, Comparable, CustomStringConvertibl
     self.name = name
   }
 
+  /// From `NAMESPACE/NAME`; nil when it is none.
+  public init?(slashed text: String) {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2, !parts.contains("") else { return nil }
+    self.init(namespace: parts[0], name: parts[1])
+  }
+
   public static func < (a: Self, b: Self) -> Bool {
     (a.namespace, a.name) < (b.namespace, b.name)
   }

@@ -13,11 +13,26 @@ struct ClusterOptions: ParsableArguments {
   @Flag(help: "Enrol namespaces labelled istio-injection: enabled, as our own label does.")
   var enrollInjectionLabel = false
 
+  @Option(
+    help: """
+      The DaemonSet that this node agent is of, NAMESPACE/NAME: once it is deleted, SIGTERM releases \
+      the pods in spite of --at-exit keep.
+      """)
+  var daemonSet: String?
+
   func validate() throws {
     guard kubeconfig == nil || kubernetes else {
       throw ValidationError("--kubeconfig goes with --kubernetes")
     }
+    if let daemonSet {
+      guard kubernetes else { throw ValidationError("--daemon-set goes with --kubernetes") }
+      guard daemonSetName != nil else {
+        throw ValidationError("--daemon-set is NAMESPACE/NAME, not \"\(daemonSet)\"")
+      }
+    }
   }
+
+  var daemonSetName: ObjectName? { daemonSet.flatMap { ObjectName(slashed: $0) } }
 
   /// Nil when manifests say where the pods are.
   var source: ClusterSource? {

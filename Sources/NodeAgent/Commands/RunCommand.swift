@@ -187,6 +187,7 @@ extension RunCommand {
         prober: prober, leafLifetime: try lifetime(in: environment),
         drain: drain.duration, ztunnelPath: ztunnelPath, ztunnelCgroup: ztunnelCgroup,
         isZTunnelExternal: externalZtunnel, atExit: atExit,
+        daemonSet: cluster.daemonSetName,
         dnsCapture: dnsCapture.map { $0 == .on } ?? environment.dnsCapture,
         cni: try cni.settings(
           stateDirectory: stateDirectory, current: FileManager.default.currentDirectoryPath))

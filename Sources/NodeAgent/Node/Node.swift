@@ -136,7 +136,8 @@ final class Node: ServiceLifecycle.Service {
     let client = try KubernetesClient(clusterConfiguration)
     do {
       try await serve(
-        following: NodeWatch(client: client, node: settings.node, pods: cluster))
+        following: NodeWatch(client: client, node: settings.node, pods: cluster),
+        of: settings.daemonSet.map { Installation(client: client, name: $0) })
     } catch {
       await client.shutDown()
       throw error
@@ -144,7 +145,9 @@ final class Node: ServiceLifecycle.Service {
     await client.shutDown()
   }
 
-  private func serve(following cluster: NodeWatch?) async throws {
+  private func serve(
+    following cluster: NodeWatch?, of installation: Installation? = nil
+  ) async throws {
     try await withThrowingTaskGroup { group in
       if let cluster {
         let somethingChanged = self.somethingChanged
@@ -173,7 +176,7 @@ final class Node: ServiceLifecycle.Service {
       } catch is CancellationError {
         // Cancelled instead of asked: leave as little behind as when asked.
       }
-      await shutDown()
+      await shutDown(installation)
       group.cancelAll()
     }
   }
@@ -288,11 +291,12 @@ final class Node: ServiceLifecycle.Service {
 
   // MARK: The end
 
-  private func shutDown() async {
+  private func shutDown(_ installation: Installation?) async {
     await ztunnel.prepareToStop()
-    switch settings.atExit {
-    case .release: await releaseEverything()
-    case .keep:
+    let isLeaving = settings.atExit == .keep ? await installation?.isLeaving() ?? false : true
+    if isLeaving {
+      await releaseEverything()
+    } else {
       logger.info("leaving the pods captured, and ztunnel as it is, for the next node agent")
       drainState.begin()
     }
@@ -301,7 +305,7 @@ final class Node: ServiceLifecycle.Service {
     somethingChanged.finish()
     addresses.stop()
     link.stop()
-    if settings.atExit == .release { await forgetFiles() }
+    if isLeaving { await forgetFiles() }
     logger.info("node agent ended")
   }
 

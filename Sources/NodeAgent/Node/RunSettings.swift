@@ -1,4 +1,6 @@
 import ControlAPI
+import KubernetesClient
+import MeshCompiler
 import MeshCompiler
 import MeshModel
 import Telemetry
@@ -34,6 +36,8 @@ struct RunSettings: Sendable, Equatable {
   /// Whether somebody else starts ztunnel, in a control group of its own.
   var isZTunnelExternal = false
   var atExit = ExitPolicy.release
+  /// The DaemonSet that ours is of; without it the pods are released at exit in any case.
+  var daemonSet: ObjectName?
   /// Whether the mesh answers the pods' DNS queries.
   var dnsCapture = true
   /// Nil: no CNI plugin is answered or put anywhere.
