@@ -133,6 +133,17 @@ import Testing
     #expect(after == before && after.json.description == text)
   }
 
+  @Test func `says in our entry what our plugin then reads`() throws {
+    for isOpen in [false, true] {
+      let entry = NetworkList.plugin(
+        agentSocket: "/a", enrolledFile: "/e", isOpenWithoutList: isOpen
+      ).setting("cniVersion", .string("1.0.0"))
+      let read = try Configuration(reading: Array(entry.description.utf8))
+      #expect(read.agentSocket == "/a" && read.enrolledFile == "/e")
+      #expect(read.isOpenWithoutList == isOpen)
+    }
+  }
+
   @Test func `is made of a single network`() throws {
     let made = try list(#"{"cniVersion":"0.4.0","name":"n","type":"bridge"}"#)
     #expect(

@@ -236,12 +236,14 @@ private func settings(
     #expect(cni.pluginPath == nil)
     let other = ["--cni-bin-dir", "/b", "--cni-socket", "/x", "--cni-plugin", "p"]
     let given = try #require(try settings(directories + other).cni)
-    #expect(given.socket == "/x" && given.pluginPath == "p")
+    #expect(given.socket == "/x" && given.pluginPath == "p" && !given.isOpenWithoutList)
+    let open = try settings(directories + ["--cni-bin-dir", "/b", "--cni-fail-open"])
+    #expect(open.cni?.isOpenWithoutList == true)
   }
 
   @Test(arguments: [
     ["--cni-conf-dir", "/c"], ["--cni-bin-dir", "/b"], ["--cni-socket", "/s"],
-    ["--cni-plugin", "/p"],
+    ["--cni-plugin", "/p"], ["--cni-fail-open"],
   ])
   func `is refused by halves`(words: [String]) throws {
     let error = #expect(throws: (any Error).self) {

@@ -77,11 +77,14 @@ public struct NetworkList: Hashable, Sendable {
   public var bytes: [UInt8] { Array("\(json)\n".utf8) }
 
   /// Our plugin's entry.
-  public static func plugin(agentSocket: String, enrolledFile: String) -> JSONValue {
-    .object([
+  public static func plugin(
+    agentSocket: String, enrolledFile: String, isOpenWithoutList: Bool = false
+  ) -> JSONValue {
+    let entry = JSONValue.object([
       .init("type", .string(pluginType)), .init("agentSocket", .string(agentSocket)),
       .init("enrolledFile", .string(enrolledFile)),
     ])
+    return isOpenWithoutList ? entry.setting("failOpenWithoutList", .boolean(true)) : entry
   }
 
   private var plugins: [JSONValue] { json["plugins"]?.items ?? [] }

@@ -11,6 +11,8 @@ struct CNISettings: Hashable, Sendable {
   var enrolledFile: String
   /// Nil: beside this executable.
   var pluginPath: String?
+  /// Whether pods start while we are away and that list cannot be read.
+  var isOpenWithoutList = false
 }
 
 extension RunSettings {
@@ -45,20 +47,26 @@ struct CNIOptions: ParsableArguments {
     help: "Path of the skein-cni to copy. (default: beside node-agent)")
   var pluginPath: String?
 
+  @Flag(
+    name: .customLong("cni-fail-open"),
+    help: "Let pods start while node-agent is away and its list of namespaces is unreadable.")
+  var isOpenWithoutList = false
+
   /// Nil: no CNI at all.
   ///
   /// Paths are absolute, since others are told them.
   func settings(stateDirectory: String, current: String) throws(SettingsError) -> CNISettings? {
     guard let configDirectory, let programDirectory else {
       let given = [configDirectory, programDirectory, socket, pluginPath]
-      guard given.allSatisfy({ $0 == nil }) else { throw .halfCNI }
+      guard given.allSatisfy({ $0 == nil }), !isOpenWithoutList else { throw .halfCNI }
       return nil
     }
     let absolute = { (path: String) in path.hasPrefix("/") ? path : "\(current)/\(path)" }
     return CNISettings(
       configDirectory: absolute(configDirectory), programDirectory: absolute(programDirectory),
       socket: absolute(socket ?? "\(stateDirectory)/cni.sock"),
-      enrolledFile: absolute("\(stateDirectory)/cni-enrolled.json"), pluginPath: pluginPath)
+      enrolledFile: absolute("\(stateDirectory)/cni-enrolled.json"), pluginPath: pluginPath,
+      isOpenWithoutList: isOpenWithoutList)
   }
 }
 

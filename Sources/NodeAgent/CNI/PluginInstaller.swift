@@ -37,7 +37,8 @@ actor PluginInstaller {
     self.record = record
     installation = CNIInstallation(settings)
     plugin = NetworkList.plugin(
-      agentSocket: settings.socket, enrolledFile: settings.enrolledFile)
+      agentSocket: settings.socket, enrolledFile: settings.enrolledFile,
+      isOpenWithoutList: settings.isOpenWithoutList)
   }
 
   /// Looks whenever one of the two directories changes, until cancelled.
