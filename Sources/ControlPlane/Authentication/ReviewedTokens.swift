@@ -17,18 +17,21 @@ final class ReviewedTokens: Authenticator {
   private let trustDomain: String
   /// The accounts of node agents, `namespace/name`; any other account is a workload.
   private let nodeAccounts: Set<String>
+  /// How long a review is remembered.
+  private let age: Duration
   /// Where a pod runs, as the mesh has it now.
   private let nodeOfPod: @Sendable (PodReference) -> String?
   private let known = Mutex<[String: Known]>([:])
 
   init(
     client: KubernetesClient, audience: String, trustDomain: String, nodeAccounts: Set<String>,
-    nodeOfPod: @escaping @Sendable (PodReference) -> String?
+    age: Duration = Limit.reviewAge, nodeOfPod: @escaping @Sendable (PodReference) -> String?
   ) {
     self.client = client
     self.audience = audience
     self.trustDomain = trustDomain
     self.nodeAccounts = nodeAccounts
+    self.age = age
     self.nodeOfPod = nodeOfPod
   }
 
@@ -88,7 +91,7 @@ final class ReviewedTokens: Authenticator {
 
   private func recent(_ token: String, at now: Instant) -> Caller? {
     known.withLock { known in
-      guard let found = known[token], now.since(found.at) < Limit.reviewAge else { return nil }
+      guard let found = known[token], now.since(found.at) < age else { return nil }
       return found.caller
     }
   }
@@ -96,7 +99,7 @@ final class ReviewedTokens: Authenticator {
   private func remember(_ caller: Caller, _ token: String, at now: Instant) {
     known.withLock { known in
       if known.count >= Limit.reviews {
-        known = known.filter { now.since($0.value.at) < Limit.reviewAge }
+        known = known.filter { now.since($0.value.at) < age }
       }
       if known.count < Limit.reviews { known[token] = Known(caller: caller, at: now) }
     }

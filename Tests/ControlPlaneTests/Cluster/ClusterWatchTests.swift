@@ -161,7 +161,7 @@ private func pod(_ name: String, ip: String, version: Int) -> String {
       try await server.client { client in
         let tokens = ReviewedTokens(
           client: client, audience: "istio-ca", trustDomain: "cluster.local",
-          nodeAccounts: ["kube-agents/agent"], nodeOfPod: { _ in "a" })
+          nodeAccounts: ["kube-agents/agent"], age: .seconds(3_600), nodeOfPod: { _ in "a" })
         for token in ["t", "t", "u", "t"] {
           let peer = Peer(address: "ipv4:127.0.0.1:1", bearerToken: token)
           _ = try await tokens.caller(of: peer, at: WallClock.now())
