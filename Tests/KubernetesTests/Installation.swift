@@ -1,0 +1,296 @@
+import Foundation
+import NodeHarness
+import Testing
+
+/// Skein as `manifests/` installs it on a cluster of two nodes, and an application beside it.
+struct Installation: Sendable {
+  private static let environment = ProcessInfo.processInfo.environment
+  static let image = environment["SKEIN_IMAGE"] ?? ""
+  static let isAvailable = !image.isEmpty && !ClusterFixture.kubeconfig.isEmpty
+  static let kubectl = environment["KUBECTL"] ?? "kubectl"
+  /// The network namespaces of the nodes, on this machine.
+  static let nodes = ["n1", "n2"]
+
+  private static let root =
+    "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+
+  @discardableResult
+  func kubectl(
+    _ arguments: String..., expecting status: Int32? = 0
+  ) async throws -> Output {
+    try await NodeHarness.run([Self.kubectl] + arguments, expecting: status)
+  }
+
+  /// Objects of this text, made or changed.
+  func apply(_ text: String) async throws {
+    let file = NSTemporaryDirectory() + "/\(UUID().uuidString).yaml"
+    try text.write(toFile: file, atomically: false, encoding: .utf8)
+    let output = try await kubectl("apply", "--validate=false", "-f", file, expecting: nil)
+    try FileManager.default.removeItem(atPath: file)
+    #expect(output.status == 0, "\(output.standardError)")
+  }
+
+  // MARK: Skein
+
+  private func manifests() async throws -> String {
+    // The base: a disruption budget of policy/v1 is unknown to this old server.
+    let output = try await kubectl("kustomize", "\(Self.root)/manifests/base")
+    return output.standardOutput.replacing("image: skein\n", with: "image: \(Self.image)\n")
+  }
+
+  func install() async throws {
+    try await apply(try await manifests())
+    for workload in ["deployment/control-plane", "daemonset/node-agent"] {
+      try await kubectl(
+        "-n", "skein-system", "rollout", "status", workload, "--timeout=120s")
+    }
+  }
+
+  /// As its user would: everything of the manifests is deleted.
+  func uninstall() async throws {
+    let file = NSTemporaryDirectory() + "/\(UUID().uuidString).yaml"
+    try await manifests().write(toFile: file, atomically: false, encoding: .utf8)
+    try await kubectl(
+      "delete", "-f", file, "--ignore-not-found", "--wait", "--timeout=120s")
+    try FileManager.default.removeItem(atPath: file)
+  }
+
+  /// The pod of the node agent on a node.
+  func agent(on node: String) async throws -> String {
+    let output = try await kubectl(
+      "-n", "skein-system", "get", "pods", "-l", "app.kubernetes.io/name=node-agent",
+      "--field-selector", "spec.nodeName=\(node)", "-o", "name")
+    return try #require(output.standardOutput.split(separator: "\n").first.map(String.init))
+  }
+
+  /// What `node-agent status` says on a node.
+  func status(on node: String, _ section: String...) async throws -> JSON {
+    let agent = try await agent(on: node)
+    let output = try await NodeHarness.run(
+      [
+        Self.kubectl, "-n", "skein-system", "exec", agent, "-c", "node-agent", "--",
+        "node-agent", "status", "--state-dir", "/run/skein/node", "-o", "json",
+      ] + section, expecting: nil)
+    guard !output.standardOutput.isEmpty else { return .null }
+    return try JSON(parsing: output.standardOutput, context: output.standardError)
+  }
+
+  // MARK: Namespaces
+
+  func enrol(_ namespace: String) async throws {
+    try await kubectl(
+      "label", "namespace", namespace, "istio.io/dataplane-mode=ambient", "--overwrite")
+    try await waitUntilEnrolled(namespace)
+  }
+
+  func release(_ namespace: String) async throws {
+    try await kubectl("label", "namespace", namespace, "istio.io/dataplane-mode-")
+    for node in Self.nodes {
+      try await eventually("no pod of \(namespace) is captured on \(node)") {
+        try await states(of: namespace, on: node).allSatisfy { $0 == "notEnrolled" }
+      }
+    }
+  }
+
+  func waitUntilEnrolled(_ namespace: String) async throws {
+    for node in Self.nodes {
+      try await eventually("the pods of \(namespace) are enrolled on \(node)", within: .seconds(60)) {
+        let states = try await states(of: namespace, on: node)
+        return !states.isEmpty && states.allSatisfy { $0 == "enrolled" }
+      }
+    }
+  }
+
+  private func states(of namespace: String, on node: String) async throws -> [String] {
+    try await status(on: node, "pods").array.filter { $0["namespace"].string == namespace }
+      .compactMap { $0["state"].string }
+  }
+
+  // MARK: The application
+
+  /// The client pod on a node.
+  func client(on node: String) async throws -> String {
+    try await pod("client", on: node)["metadata"]["name"].string ?? ""
+  }
+
+  func pod(_ app: String, on node: String) async throws -> JSON {
+    let output = try await kubectl(
+      "-n", "shop", "get", "pods", "-l", "app=\(app)", "--field-selector",
+      "spec.nodeName=\(node),status.phase=Running", "-o", "json")
+    let items = try JSON(parsing: output.standardOutput)["items"].array
+    return try #require(items.first { $0["metadata"]["deletionTimestamp"].string == nil })
+  }
+
+  /// What curl says inside a pod: the answer, or the reason that there is none.
+  func curl(_ url: String, in pod: String, of namespace: String = "shop") async throws -> String {
+    let output = try await kubectl(
+      "-n", namespace, "exec", pod, "--", "curl", "-sS", "-m", "5", url, expecting: nil)
+    return output.status == 0 ? output.standardOutput : output.standardError
+  }
+
+  /// Asks again and again without a second try, for some seconds; how often each answer came.
+  func load(in pod: String, seconds: Int) throws -> Running {
+    try Running([
+      Self.kubectl, "-n", "shop", "exec", pod, "--", "/bin/sh", "-c",
+      """
+      end=$(($(date +%s) + \(seconds)))
+      while [ $(date +%s) -lt $end ]; do
+        curl -s -o /dev/null -m 5 -w '%{http_code} %{errormsg}\\n' http://web/; sleep 0.02
+      done | sort | uniq -c
+      """,
+    ])
+  }
+
+  func installPolicies() async throws {
+    for (plural, kind) in [
+      ("peerauthentications", "PeerAuthentication"),
+      ("authorizationpolicies", "AuthorizationPolicy"),
+    ] {
+      try await apply(
+        """
+        apiVersion: apiextensions.k8s.io/v1
+        kind: CustomResourceDefinition
+        metadata: {name: \(plural).security.istio.io}
+        spec:
+          group: security.istio.io
+          names: {kind: \(kind), listKind: \(kind)List, plural: \(plural), singular: \(kind.lowercased())}
+          scope: Namespaced
+          versions:
+            - name: v1
+              served: true
+              storage: true
+              schema:
+                openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
+        """)
+      try await kubectl(
+        "wait", "--for=condition=Established", "crd/\(plural).security.istio.io",
+        "--timeout=30s")
+    }
+  }
+
+  func startShop() async throws {
+    try await apply(Self.shop)
+    for workload in ["deployment/web", "daemonset/client"] {
+      try await kubectl("-n", "shop", "rollout", "status", workload, "--timeout=90s")
+    }
+    try await kubectl("-n", "default", "wait", "--for=condition=Ready", "pod/outsider")
+  }
+
+  private static let shop = """
+    apiVersion: v1
+    kind: Namespace
+    metadata: {name: shop}
+    ---
+    apiVersion: v1
+    kind: ServiceAccount
+    metadata: {name: web, namespace: shop}
+    ---
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: web, namespace: shop}
+    spec:
+      replicas: 2
+      strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}
+      selector: {matchLabels: {app: web}}
+      template:
+        metadata: {labels: {app: web}}
+        spec:
+          serviceAccountName: web
+          terminationGracePeriodSeconds: 8
+          topologySpreadConstraints:
+            - maxSkew: 1
+              topologyKey: kubernetes.io/hostname
+              whenUnsatisfiable: DoNotSchedule
+              labelSelector: {matchLabels: {app: web}}
+          containers:
+            - name: web
+              image: localhost/app:1
+              command: [/bin/sh, -c, 'echo "$NODE" >/www/index.html; exec httpd -f -p 8080 -h /www']
+              env:
+                - {name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+              ports: [{name: http, containerPort: 8080}]
+              readinessProbe:
+                httpGet: {path: /index.html, port: http}
+                periodSeconds: 1
+              livenessProbe:
+                httpGet: {path: /index.html, port: http}
+                periodSeconds: 1
+              lifecycle: {preStop: {exec: {command: [/bin/sleep, "4"]}}}
+    ---
+    apiVersion: v1
+    kind: Service
+    metadata: {name: web, namespace: shop}
+    spec:
+      selector: {app: web}
+      ports: [{name: http, port: 80, targetPort: http}]
+    ---
+    apiVersion: apps/v1
+    kind: DaemonSet
+    metadata: {name: client, namespace: shop}
+    spec:
+      selector: {matchLabels: {app: client}}
+      template:
+        metadata: {labels: {app: client}}
+        spec:
+          terminationGracePeriodSeconds: 1
+          containers: [{name: client, image: localhost/app:1, command: [/bin/sleep, inf]}]
+    ---
+    apiVersion: v1
+    kind: Pod
+    metadata: {name: outsider, namespace: default}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers: [{name: outsider, image: localhost/app:1, command: [/bin/sleep, inf]}]
+    """
+}
+
+/// Installs Skein and the shop for a suite, and takes both away after it.
+struct InstallationTrait: SuiteTrait, TestScoping {
+  @concurrent @Sendable func provideScope(
+    for test: Test, testCase: Test.Case?,
+    performing function: @concurrent @Sendable () async throws -> Void
+  ) async throws {
+    let installation = Installation()
+    do {
+      try await installation.installPolicies()
+      try await installation.install()
+      try await installation.startShop()
+      try await function()
+    } catch {
+      await describe(installation)
+      try await tearDown(installation)
+      throw error
+    }
+    try await tearDown(installation)
+  }
+
+  private func tearDown(_ installation: Installation) async throws {
+    try await installation.kubectl(
+      "delete", "namespace/shop", "--ignore-not-found", "--timeout=90s")
+    try await installation.kubectl(
+      "-n", "default", "delete", "pod/outsider", "--ignore-not-found", "--timeout=60s")
+    try await installation.uninstall()
+  }
+
+  /// What a person would look at first.
+  private func describe(_ installation: Installation) async {
+    do {
+      let pods = try await installation.kubectl("get", "pods", "-A", "-o", "wide")
+      print(pods.standardOutput)
+      for node in Installation.nodes {
+        let agent = try await installation.agent(on: node)
+        for container in ["node-agent", "ztunnel"] {
+          let log = try await installation.kubectl(
+            "-n", "skein-system", "logs", agent, "-c", container, "--tail=60", expecting: nil)
+          print("\(node) \(container):\n\(log.standardOutput)")
+        }
+      }
+    } catch {
+      print("nothing to describe: \(error)")
+    }
+  }
+}
+
+extension Trait where Self == InstallationTrait {
+  static var installation: Self { InstallationTrait() }
+}
