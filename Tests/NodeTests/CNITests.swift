@@ -4,10 +4,11 @@ import Linux
 import NodeHarness
 import Testing
 
-private let plugin = ProcessInfo.processInfo.environment["SKEIN_CNI"] ?? ""
+/// The program that a runtime calls.
+let plugin = ProcessInfo.processInfo.environment["SKEIN_CNI"] ?? ""
 
 /// Formatted as nobody but its author would.
-private let network = """
+let plainNetwork = """
   { "cniVersion": "1.0.0",
     "name": "pods", "plugins": [
       {"type": "bridge"} ]
@@ -16,21 +17,21 @@ private let network = """
   """
 
 extension Mesh {
-  fileprivate nonisolated var networks: String { "\(directory)/net.d" }
-  fileprivate nonisolated var programs: String { "\(directory)/bin" }
+  nonisolated var networks: String { "\(directory)/net.d" }
+  nonisolated var pluginFolder: String { "\(directory)/bin" }
 
   /// Starts the node agent of node a with a runtime's directories.
-  fileprivate func startCalledAgent() async throws {
-    try await shell("mkdir -p \(networks) \(programs)")
+  fileprivate func startCalledAgent(_ more: String...) async throws {
+    try await shell("mkdir -p \(networks) \(pluginFolder)")
     try await startAgent(
       "a",
       source: [
         "--config", "\(directory)/manifests", "--ca-dir", "\(directory)/ca",
-        "--cni-conf-dir", networks, "--cni-bin-dir", programs, "--cni-plugin", plugin,
-      ])
+        "--cni-conf-dir", networks, "--cni-bin-dir", pluginFolder, "--cni-plugin", plugin,
+      ] + more)
   }
 
-  fileprivate func writeNetwork(_ text: String = network) throws {
+  func writeNetwork(_ text: String = plainNetwork) throws {
     try text.write(toFile: "\(networks)/10-pods.conflist", atomically: true, encoding: .utf8)
   }
 
@@ -39,7 +40,7 @@ extension Mesh {
   }
 
   /// Calls the plugin as a runtime does, by what the network says of it.
-  fileprivate func call(
+  func call(
     _ command: String, _ pod: PodFixture, container: String? = nil
   ) throws -> Running {
     let state = nodes["a"]?.stateDirectory ?? ""
@@ -209,12 +210,35 @@ extension `A node` {
       #expect(try await !exchange(from: "kept").isReadable)
     }
 
+    @Test func `leaves its plugin, its list and the pods when told to keep them`() async throws {
+      let mesh = try Mesh.shared
+      let pod = try await mesh.addPod("stayed", on: "a", isAnnotated: false)
+      try await mesh.stop(try await mesh.agent("a"))
+      try await mesh.startCalledAgent("--at-exit", "keep")
+      try await mesh.waitUntilChained()
+      #expect(try await mesh.call("ADD", pod).finish().status == 0)
+      let agent = try await mesh.agent("a")
+      agent.signal(.terminate)
+      #expect(try await agent.finish(within: .seconds(60)).status == 0)
+      #expect(try mesh.networkText.contains("skein-cni"))
+      #expect(try Directory.entries(mesh.pluginFolder) == ["skein-cni"])
+      #expect(try await !exchange(from: "stayed").isReadable)
+      var new = pod
+      new.name = "new"
+      let held = try await mesh.call("ADD", new).finish()
+      #expect(held.status == 1 && held.standardOutput.contains(#""code":11"#), "\(held)")
+
+      try await mesh.startCalledAgent()
+      try await mesh.waitUntilEnrolled("stayed")
+      #expect(try await !exchange(from: "stayed").isReadable)
+    }
+
     @Test func `keeps its plugin in the network, and leaves the network as it was`() async throws {
       let mesh = try Mesh.shared
-      let programs = { try Directory.entries(mesh.programs) }
+      let programs = { try Directory.entries(mesh.pluginFolder) }
       try await mesh.waitUntilChained()
       #expect(try programs() == ["skein-cni"])
-      try await mesh.writeNetwork(network.replacing("pods", with: "others"))
+      try await mesh.writeNetwork(plainNetwork.replacing("pods", with: "others"))
       try await eventually("it is mended") {
         let text = try mesh.networkText
         return text.contains("others") && text.contains("skein-cni")
@@ -224,7 +248,7 @@ extension `A node` {
       let agent = try await mesh.agent("a")
       agent.signal(.terminate)
       #expect(try await agent.finish(within: .seconds(60)).status == 0)
-      #expect(try mesh.networkText == network)
+      #expect(try mesh.networkText == plainNetwork)
       #expect(try Directory.entries(mesh.networks) == ["10-pods.conflist"])
       #expect(try programs().isEmpty)
 
@@ -236,7 +260,7 @@ extension `A node` {
       let node = try await #require(mesh.nodes["a"])
       let uninstalled = try await mesh.agentCommand("a", "uninstall", "--node", node.name)
       #expect(uninstalled.status == 0, "\(uninstalled)")
-      #expect(try mesh.networkText == network)
+      #expect(try mesh.networkText == plainNetwork)
       #expect(try Directory.entries(mesh.networks) == ["10-pods.conflist"])
       #expect(try programs().isEmpty)
       #expect(try !Directory.entries(node.stateDirectory).contains { $0.hasPrefix("cni") })
@@ -247,7 +271,7 @@ extension `A node` {
 }
 
 extension Mesh {
-  fileprivate func waitUntilChained() async throws {
+  func waitUntilChained() async throws {
     try await eventually("the plugin is in the network") {
       let cni = try await self.status("a", "cni")
       return try cni["state"].string == "chained" && self.networkText.contains("skein-cni")
