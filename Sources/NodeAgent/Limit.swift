@@ -111,6 +111,8 @@ enum Limit {
   static let otherPodWait: Duration = .seconds(2)
   /// How often a pod that is waited for is looked at.
   static let calledPodCheck: Duration = .milliseconds(20)
+  /// How long a call counts for a pod of a cluster of which no process is seen.
+  static let callTrust: Duration = .seconds(120)
   /// Pods whose calls are remembered.
   static let calledPods = 1_024
   /// Bytes of the plugin's program.

@@ -41,6 +41,16 @@ private func pod(
     #expect(enrolmentPlan(desired: [renamed], current: ["a": try pod("a")]) == [.replace(renamed)])
   }
 
+  @Test func `updates a pod of a cluster whose call came, went or named another namespace`() throws
+  {
+    for path in [nil, "/run/netns/y"] {
+      let called = try pod("a", netns: path)
+      let actions = enrolmentPlan(
+        desired: [called], current: ["a": try pod("a")], namespaceSource: .controlGroups)
+      #expect(actions == [.update(called)])
+    }
+  }
+
   @Test func `takes the first of two pods with one uid`() throws {
     let first = try pod("a", uid: "1")
     let actions = enrolmentPlan(desired: [first, try pod("b", uid: "1")], current: [:])

@@ -52,6 +52,9 @@ private let toEnrolled: [PodEnrolment.Event] = [
       says: "is not enrolled before the proof",
       events: [.start, .namespaceOpened, .agreed, .listening, .redirected], state: "proving",
       actions: [.prove]),
+    Row(
+      says: "stays enrolled when its processes are gone from sight",
+      events: toEnrolled + [.unwitnessed], state: "enrolled", actions: []),
     Row(says: "is enrolled by the proof", events: toEnrolled, state: "enrolled", actions: []),
     Row(
       says: "fails without a namespace", events: [.start, .namespaceRefused(reason: "no")],
@@ -100,6 +103,13 @@ private let toEnrolled: [PodEnrolment.Event] = [
       says: "hears of no proof on its way out", events: toEnrolled + [.release, .proven],
       state: "releasing", actions: []),
   ]
+
+  @Test func `stays proving until a process of it was seen`() {
+    var (enrolment, _) = after(toEnrolled.dropLast() + [.unwitnessed])
+    #expect(enrolment.state == .proving)
+    #expect(enrolment.on(.tick, at: seconds(2)) == [.prove], "asked for again soon")
+    #expect(enrolment.on(.proven, at: seconds(3)).isEmpty && enrolment.state == .enrolled)
+  }
 
   @Test(arguments: rows) func `takes the steps in order`(row: Row) {
     let (enrolment, actions) = after(row.events)

@@ -61,15 +61,19 @@ final class ClusterFixture: Sendable {
   }
 
   /// As the API has the pod: with a uid, without a word about its network namespace.
-  func apply(_ pod: PodFixture, at other: PodFixture? = nil, isThere: Bool = true) {
+  func apply(
+    _ pod: PodFixture, at other: PodFixture? = nil, hasStatus: Bool = true, isThere: Bool = true
+  ) {
     let place = other ?? pod
+    let running =
+      #"{"phase":"Running","podIPs":[{"ip":"\#(place.ip4)"},{"ip":"\#(place.ip6)"}]}"#
     tell(
       "/api/v1/pods", pod.name,
       """
       {"metadata":{"name":"\(pod.name)","namespace":"\(pod.namespace)","uid":"\(pod.uid)",\
       "resourceVersion":"\(nextVersion)"},"spec":{"nodeName":"\(pod.node)",\
-      "serviceAccountName":"\(pod.serviceAccount)"},"status":{"phase":"Running",\
-      "podIPs":[{"ip":"\(place.ip4)"},{"ip":"\(place.ip6)"}]}}
+      "serviceAccountName":"\(pod.serviceAccount)"},\
+      "status":\(hasStatus ? running : #"{"phase":"Pending"}"#)}
       """, isThere: isThere)
   }
 
@@ -121,6 +125,9 @@ extension PodFixture {
 
 /// Gives a suite of a mesh with a control plane a cluster, by which node `a` finds its pods.
 struct ClusterTrait: SuiteTrait, TestScoping {
+  /// What node `a` is started with beside.
+  var arguments: @Sendable (Mesh) -> [String] = { _ in [] }
+
   @concurrent @Sendable func provideScope(
     for test: Test, testCase: Test.Case?,
     performing function: @concurrent @Sendable () async throws -> Void
@@ -135,8 +142,10 @@ struct ClusterTrait: SuiteTrait, TestScoping {
       } _: { server in
         let file = "\(mesh.directory)/kubeconfig"
         try server.kubeconfig.write(toFile: file, atomically: false, encoding: .utf8)
+        let own = arguments(mesh)
         cluster.source.withLock {
-          $0 = ["--kubernetes", "--kubeconfig", file] + mesh.underControl("a").dropFirst(2)
+          $0 =
+            ["--kubernetes", "--kubeconfig", file] + mesh.underControl("a").dropFirst(2) + own
         }
         try await cluster.startAgent()
         try await ClusterFixture.$current.withValue(cluster) { try await function() }
@@ -153,4 +162,8 @@ struct ClusterTrait: SuiteTrait, TestScoping {
 
 extension Trait where Self == ClusterTrait {
   static var cluster: Self { ClusterTrait() }
+
+  static func cluster(_ arguments: @escaping @Sendable (Mesh) -> [String]) -> Self {
+    ClusterTrait(arguments: arguments)
+  }
 }

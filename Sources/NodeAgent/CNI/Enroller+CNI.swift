@@ -22,6 +22,42 @@ extension Enroller {
     }
   }
 
+  /// Follows what a runtime says now of where a cluster's pod is, or that it says nothing any more.
+  func followCall(of uid: String) {
+    guard namespaceSource == .controlGroups, let entry = entries[uid] else { return }
+    if case .releasing = entry.enrolment.state { return }
+    entries[uid]?.calledAt = entry.pod.networkNamespace.map { _ in MonotonicClock.now() }
+    if let namespace = entry.namespace, namespace.inode != calledNamespace(of: entry.pod) {
+      look(at: uid)
+    }
+  }
+
+  /// The namespace to which the path of a CNI call leads; nil without a call or a namespace.
+  func calledNamespace(of pod: DesiredPod) -> UInt64? {
+    guard namespaceSource == .controlGroups, let path = pod.networkNamespace else { return nil }
+    do throws(LinuxError) {
+      return try NetworkNamespace.open(path: path).inode()
+    } catch {
+      return nil
+    }
+  }
+
+  /// Opens the namespace that a CNI call names for a cluster's pod; nil when there is none to open.
+  func openCalled(_ uid: String, _ pod: DesiredPod) -> PodEnrolment.Event? {
+    guard let path = pod.networkNamespace else { return nil }
+    do throws(LinuxError) {
+      return try opened(try PodNamespace(path: path), of: uid, pod)
+    } catch {
+      // The sandbox of the call is gone: processes say where the pod is.
+      return nil
+    }
+  }
+
+  /// Whether a process of the pod was seen in its namespace; manifests need none.
+  func isWitnessed(_ uid: String) -> Bool {
+    namespaceSource == .annotations || entries[uid]?.witness != nil
+  }
+
   /// Why a namespace cannot be the pod's; nil when nothing speaks against it.
   func objection(to path: String, of pod: DesiredPod) -> String? {
     do throws(LinuxError) {

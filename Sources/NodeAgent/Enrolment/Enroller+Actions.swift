@@ -23,8 +23,10 @@ extension Enroller {
   }
 
   private func openNamespace(of uid: String) -> PodEnrolment.Event? {
-    guard let pod = entries[uid]?.pod else { return nil }
+    guard let entry = entries[uid] else { return nil }
+    let pod = entry.pod
     if namespaceSource == .controlGroups {
+      if !entry.isLeaving, let event = openCalled(uid, pod) { return event }
       look(at: uid)
       return nil
     }

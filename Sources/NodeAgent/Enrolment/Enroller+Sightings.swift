@@ -56,10 +56,16 @@ extension Enroller {
     let absence = search.sighting.absence(of: uid)
     let witnesses = search.witnesses[uid] ?? []
     guard absence == nil, !witnesses.isEmpty else {
-      return sawNone(of: uid, entry, absence ?? "its processes changed while they were looked at")
+      let reason = absence ?? "its processes changed while they were looked at"
+      return sawNone(of: uid, entry, reason, search.sighting)
+    }
+    let called = calledNamespace(of: entry.pod)
+    let isCalled = witnesses.contains { $0.namespaceInode == called }
+    if let called, !isCalled, entry.namespace?.inode == called, !entry.isLeaving {
+      return doubt(uid, entry, .elsewhere(processID: witnesses[0].processID))
     }
     do throws(RedirectError) {
-      guard let witness = try witness(among: witnesses, of: entry) else {
+      guard let witness = try witness(among: witnesses, of: entry, called) else {
         return doubt(uid, entry, .unclear(namespaces: witnesses.count))
       }
       let objection = search.sighting.objection(to: witness.namespaceInode, of: uid)
@@ -69,10 +75,12 @@ extension Enroller {
     }
   }
 
-  /// The one in the pod's namespace: the only one, or the only one that has the pod's addresses.
+  /// The one in the pod's namespace: that of its call, the only one, or the only one that has the
+  /// pod's addresses.
   private func witness(
-    among witnesses: [PodWitness], of entry: Entry
+    among witnesses: [PodWitness], of entry: Entry, _ called: UInt64?
   ) throws(RedirectError) -> PodWitness? {
+    if let witness = witnesses.first(where: { $0.namespaceInode == called }) { return witness }
     if witnesses.count == 1 { return witnesses[0] }
     var found: [PodWitness] = []
     for witness in witnesses where try hasAddresses(witness, of: entry.pod) {
@@ -116,8 +124,15 @@ extension Enroller {
         of: uid)
     }
     if let objection { return doubt(uid, entry, objection) }
+    // Its owner was all that its proof lacked.
+    if entry.witness == nil, entry.enrolment.state == .proving { startProof(of: uid) }
+    agree(uid)
+  }
+
+  /// Nothing speaks against the pod's processes, or against their absence.
+  private func agree(_ uid: String) {
     entries[uid]?.doubt = nil
-    guard entry.wantsInspection else { return }
+    guard entries[uid]?.wantsInspection == true else { return }
     entries[uid]?.wantsInspection = false
     if let event = inspectNow(uid) { handle(event, of: uid) }
   }
@@ -144,6 +159,13 @@ extension Enroller {
     guard let namespace = entry.namespace else {
       return handle(.namespaceRefused(reason: reason), of: uid)
     }
+    close(uid, entry, namespace, reason)
+  }
+
+  /// Captures the pod without anybody to serve it.
+  private func close(
+    _ uid: String, _ entry: Entry, _ namespace: PodNamespace, _ reason: String
+  ) {
     do throws(RedirectError) {
       try enrol(redirection(for: entry.pod), namespace, nil)
       entries[uid]?.isRedirectedByUs = true
@@ -153,10 +175,30 @@ extension Enroller {
     }
   }
 
-  private func sawNone(of uid: String, _ entry: Entry, _ reason: String) {
+  private func sawNone(
+    of uid: String, _ entry: Entry, _ reason: String, _ sighting: Sighting
+  ) {
     if entry.isLeaving { return handle(.release, of: uid) }
-    if entry.namespace != nil { return handle(.namespaceGone, of: uid) }
-    handle(.namespaceAbsent(reason: reason), of: uid)
+    guard let namespace = entry.namespace else {
+      return handle(.namespaceAbsent(reason: reason), of: uid)
+    }
+    let called = calledNamespace(of: entry.pod)
+    switch CallTrust(
+      in: namespace.inode, called: called, since: entry.calledAt, at: MonotonicClock.now())
+    {
+    case .absent:
+      handle(.namespaceGone, of: uid)
+      if called != nil { handle(.start, of: uid) }
+    case .fresh:
+      entries[uid]?.witness = nil
+      if let objection = sighting.objection(to: namespace.inode, of: uid) {
+        return doubt(uid, entry, objection)
+      }
+      agree(uid)
+    case .spent:
+      entries[uid]?.witness = nil
+      close(uid, entry, namespace, CallTrust.spentReason(reason))
+    }
   }
 
   /// The look itself failed: what is proven stays, what is not is not begun.
@@ -175,17 +217,22 @@ extension Enroller {
   /// They stay captured until their processes are gone: none of them shall go on in plaintext.
   func departing(besides placements: [PodPlacement]) -> [DesiredPod] {
     guard namespaceSource == .controlGroups else { return [] }
-    var reasons: [String: Enrolment] = [:]
-    for placement in placements { reasons[placement.uid] = placement.enrolment }
+    var known: [String: PodPlacement] = [:]
+    for placement in placements { known[placement.uid] = placement }
     var kept: [DesiredPod] = []
     for (uid, entry) in entries {
       if case .releasing = entry.enrolment.state { continue }
-      let enrolment = reasons[uid]
-      entries[uid]?.isLeaving = enrolment == nil
-      if enrolment == nil { look(at: uid) }
-      if enrolment == nil || enrolment == .notEnrolled(.noAddress) {
+      entries[uid]?.isLeaving = known[uid] == nil
+      guard let placement = known[uid] else {
+        look(at: uid)
         kept.append(entry.pod)
+        continue
       }
+      guard placement.enrolment == .notEnrolled(.noAddress) else { continue }
+      var pod = entry.pod
+      // A runtime's word may have come, or gone.
+      pod.networkNamespace = placement.networkNamespace
+      kept.append(pod)
     }
     return kept
   }

@@ -17,6 +17,8 @@ actor Enroller {
     var watchToken: UInt64?
     /// By whom the namespace was found; nil when a manifest names it.
     var witness: PodWitness?
+    /// When we heard of the CNI call that names its namespace; nil while none does.
+    var calledAt: Instant?
     /// The cluster has the pod no more; its processes may live on.
     var isLeaving = false
     /// Whether the pod is to be looked at before ztunnel may act for it.
@@ -96,7 +98,9 @@ actor Enroller {
       if case .releasing = entry.enrolment.state { return entry.successor }
       return entry.pod
     }
-    for action in enrolmentPlan(desired: desired, current: current) { carryOut(action) }
+    let plan = enrolmentPlan(
+      desired: desired, current: current, namespaceSource: namespaceSource)
+    for action in plan { carryOut(action) }
     guard !hasPlan else { return }
     hasPlan = true
     releaseAdopted(except: Set(desired.map(\.uid)))
@@ -116,7 +120,9 @@ actor Enroller {
       entries[uid]?.successor = nil
       handle(.release, of: uid)
     case .update(let pod):
+      let formerPath = entries[pod.uid]?.pod.networkNamespace
       entries[pod.uid]?.describe(as: pod)
+      if formerPath != pod.networkNamespace { followCall(of: pod.uid) }
       if entries[pod.uid]?.namespace == nil { handle(.start, of: pod.uid) }
       prove(pod.uid)
     case .replace(let pod):
@@ -129,6 +135,7 @@ actor Enroller {
     epoch += 1
     let enrolment = PodEnrolment(isTunnelConnected: isTunnelConnected)
     entries[pod.uid] = Entry(pod: pod, enrolment: enrolment, epoch: epoch)
+    followCall(of: pod.uid)
     if !hasPlan, isTunnelConnected {
       handle(.tunnelConnected(serves: isServed(pod, in: servedBefore)), of: pod.uid)
     }
@@ -241,7 +248,11 @@ actor Enroller {
     if let witness = entry.witness {
       if entry.isLeaving || !witness.isThere { look(at: uid) }
     } else if let namespace = entry.namespace {
-      if !namespace.isThere { handle(.namespaceGone, of: uid) }
+      switch namespaceSource {
+      case .annotations: if !namespace.isThere { handle(.namespaceGone, of: uid) }
+      case .controlGroups:
+        if entry.isLeaving || calledNamespace(of: entry.pod) != namespace.inode { look(at: uid) }
+      }
     } else if entry.isLeaving {
       look(at: uid)
     }

@@ -8,7 +8,7 @@ struct DesiredPod: Hashable, Sendable {
   var workloadUID: String
   var namespace: String
   var name: String
-  /// Absolute path of its network namespace; nil when the manifest does not say.
+  /// Absolute path of its network namespace; nil when neither a manifest nor a CNI call names it.
   var networkNamespace: String?
   var addresses: [IPAddress]
   var identity: SPIFFEID
@@ -32,7 +32,12 @@ enum EnrolmentAction: Hashable {
 }
 
 /// The steps that turn `current` into `desired`, releases first; ordered by name and so repeatable.
-func enrolmentPlan(desired: [DesiredPod], current: [String: DesiredPod]) -> [EnrolmentAction] {
+///
+/// On a cluster the path is a CNI call's and comes and goes: where the pod is, its processes say.
+func enrolmentPlan(
+  desired: [DesiredPod], current: [String: DesiredPod],
+  namespaceSource: NamespaceSource = .annotations
+) -> [EnrolmentAction] {
   var wanted: [String: DesiredPod] = [:]
   for pod in desired where wanted[pod.uid] == nil { wanted[pod.uid] = pod }
   let gone = current.values.filter { wanted[$0.uid] == nil }.sorted(by: isOrdered)
@@ -42,9 +47,10 @@ func enrolmentPlan(desired: [DesiredPod], current: [String: DesiredPod]) -> [Enr
     case nil: actions.append(.begin(pod))
     case pod?: continue
     case let known?:
+      let isSamePath =
+        namespaceSource == .controlGroups || known.networkNamespace == pod.networkNamespace
       let isSamePlace =
-        known.networkNamespace == pod.networkNamespace && known.workloadUID == pod.workloadUID
-        && known.dnsCapture == pod.dnsCapture
+        isSamePath && known.workloadUID == pod.workloadUID && known.dnsCapture == pod.dnsCapture
       actions.append(isSamePlace ? .update(pod) : .replace(pod))
     }
   }

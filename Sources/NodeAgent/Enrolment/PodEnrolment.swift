@@ -67,6 +67,8 @@ struct PodEnrolment: Hashable {
     case redirected
     case redirectionFailed(reason: String)
     case proven
+    /// It would be, but no process of the pod was seen in its namespace yet.
+    case unwitnessed
     /// The canary did not arrive; what is in place stays.
     case disproven(reason: String)
     /// The pod is not what its manifest says, or not captured as it must be: nobody may act for it.
@@ -159,6 +161,11 @@ struct PodEnrolment: Hashable {
       guard isRedirected else { return [] }
       state = .enrolled
       nextAt = now + Limit.canaryInterval
+      return []
+    case .unwitnessed:
+      guard isRedirected else { return [] }
+      if state != .enrolled { state = .proving }
+      nextAt = now + Limit.enrolmentRetry
       return []
     case .disproven(let reason):
       guard isRedirected else { return [] }
@@ -270,7 +277,7 @@ struct PodEnrolment: Hashable {
     case .tick where now.since(since) >= Limit.releaseWait:
       return [.releaseRedirection, .closeNamespace, .forget]
     case .start, .namespaceOpened, .namespaceRefused, .namespaceAbsent, .tunnelConnected,
-      .listening, .tunnelFailed, .redirected, .redirectionFailed, .proven, .disproven,
+      .listening, .tunnelFailed, .redirected, .redirectionFailed, .proven, .unwitnessed, .disproven,
       .contradicted, .agreed, .release, .tick:
       return []
     }

@@ -107,7 +107,7 @@ extension Enroller {
         cgroups: Array(Set(observation.processes.map(\.cgroup))).sorted(),
         addresses: pod.addresses, failures: (before?.failures ?? 0) + (isProven ? 0 : 1))
       followDNS(observation.event, of: uid)
-      handle(observation.event, of: uid)
+      handle(isProven && !isWitnessed(uid) ? .unwitnessed : observation.event, of: uid)
     }
     startProofs()
   }

@@ -77,14 +77,17 @@ enum SightingObjection: Hashable, Sendable {
   case strayedToPod(processID: Int32, uid: String)
   /// Several namespaces, of which not exactly one has its addresses.
   case unclear(namespaces: Int)
+  /// None of its processes is where the runtime said.
+  case elsewhere(processID: Int32)
 
   /// Whether it is the same, of whatever process: one that forks does not become another.
   func isSame(as other: Self) -> Bool {
     switch (self, other) {
     case (.stranger(_, let a), .stranger(_, let b)): a == b
     case (.strayedToPod(_, let a), .strayedToPod(_, let b)): a == b
-    case (.strayedToNode, .strayedToNode), (.unclear, .unclear): true
-    case (.stranger, _), (.strayedToPod, _), (.strayedToNode, _), (.unclear, _): false
+    case (.strayedToNode, .strayedToNode), (.unclear, .unclear), (.elsewhere, .elsewhere): true
+    case (.stranger, _), (.strayedToPod, _), (.strayedToNode, _), (.unclear, _), (.elsewhere, _):
+      false
     }
   }
 }
@@ -103,6 +106,9 @@ extension SightingObjection: CustomStringConvertible {
     case .unclear(let namespaces):
       "its processes are in \(namespaces) network namespaces, of which not exactly one has its "
         + "addresses"
+    case .elsewhere(let processID):
+      "process \(processID) of it is in another network namespace than its CNI call named; "
+        + "restart the pod"
     }
   }
 }
