@@ -16,9 +16,10 @@ struct Installation: Sendable {
 
   @discardableResult
   func kubectl(
-    _ arguments: String..., expecting status: Int32? = 0
+    _ arguments: String..., within limit: Duration = .seconds(120),
+    expecting status: Int32? = 0
   ) async throws -> Output {
-    try await NodeHarness.run([Self.kubectl] + arguments, expecting: status)
+    try await NodeHarness.run([Self.kubectl] + arguments, within: limit, expecting: status)
   }
 
   /// Objects of this text, made or changed.
@@ -51,7 +52,7 @@ struct Installation: Sendable {
     let file = NSTemporaryDirectory() + "/\(UUID().uuidString).yaml"
     try await manifests().write(toFile: file, atomically: false, encoding: .utf8)
     try await kubectl(
-      "delete", "-f", file, "--ignore-not-found", "--wait", "--timeout=120s")
+      "delete", "-f", file, "--ignore-not-found", "--wait", "--timeout=170s", within: .seconds(180))
     try FileManager.default.removeItem(atPath: file)
   }
 
@@ -94,7 +95,8 @@ struct Installation: Sendable {
 
   func waitUntilEnrolled(_ namespace: String) async throws {
     for node in Self.nodes {
-      try await eventually("the pods of \(namespace) are enrolled on \(node)", within: .seconds(60)) {
+      try await eventually("the pods of \(namespace) are enrolled on \(node)", within: .seconds(60))
+      {
         let states = try await states(of: namespace, on: node)
         return !states.isEmpty && states.allSatisfy { $0 == "enrolled" }
       }
@@ -139,6 +141,24 @@ struct Installation: Sendable {
       done | sort | uniq -c
       """,
     ])
+  }
+
+  /// What a person would look at first.
+  func describe() async {
+    do {
+      let pods = try await kubectl("get", "pods", "-A", "-o", "wide")
+      print(pods.standardOutput)
+      for node in Installation.nodes {
+        let agent = try await agent(on: node)
+        for container in ["node-agent", "ztunnel"] {
+          let log = try await kubectl(
+            "-n", "skein-system", "logs", agent, "-c", container, "--tail=80", expecting: nil)
+          print("\(node) \(container):\n\(log.standardOutput)")
+        }
+      }
+    } catch {
+      print("nothing to describe: \(error)")
+    }
   }
 
   func installPolicies() async throws {
@@ -257,7 +277,7 @@ struct InstallationTrait: SuiteTrait, TestScoping {
       try await installation.startShop()
       try await function()
     } catch {
-      await describe(installation)
+      await installation.describe()
       try await tearDown(installation)
       throw error
     }
@@ -266,28 +286,10 @@ struct InstallationTrait: SuiteTrait, TestScoping {
 
   private func tearDown(_ installation: Installation) async throws {
     try await installation.kubectl(
-      "delete", "namespace/shop", "--ignore-not-found", "--timeout=90s")
+      "delete", "namespace/shop", "--ignore-not-found", "--timeout=170s", within: .seconds(180))
     try await installation.kubectl(
       "-n", "default", "delete", "pod/outsider", "--ignore-not-found", "--timeout=60s")
     try await installation.uninstall()
-  }
-
-  /// What a person would look at first.
-  private func describe(_ installation: Installation) async {
-    do {
-      let pods = try await installation.kubectl("get", "pods", "-A", "-o", "wide")
-      print(pods.standardOutput)
-      for node in Installation.nodes {
-        let agent = try await installation.agent(on: node)
-        for container in ["node-agent", "ztunnel"] {
-          let log = try await installation.kubectl(
-            "-n", "skein-system", "logs", agent, "-c", container, "--tail=60", expecting: nil)
-          print("\(node) \(container):\n\(log.standardOutput)")
-        }
-      }
-    } catch {
-      print("nothing to describe: \(error)")
-    }
   }
 }
 

@@ -125,7 +125,7 @@ struct `A cluster` {
         "-n", "skein-system", "delete", "pod", "-l", "app.kubernetes.io/name=control-plane",
         "--wait=false")
       let answers = try await load.finish().standardOutput
-      #expect(isAllGood(answers), "\(answers)")
+      try await expectAllGood(answers)
       try await installation.waitUntilEnrolled("shop")
     }
 
@@ -137,14 +137,17 @@ struct `A cluster` {
       try await installation.kubectl(
         "-n", "shop", "rollout", "status", "deployment/web", "--timeout=60s")
       let answers = try await load.finish().standardOutput
-      #expect(isAllGood(answers), "\(answers)")
+      try await expectAllGood(answers)
     }
 
-    /// Whether 200 is all that was counted, and often.
-    private func isAllGood(_ answers: String) -> Bool {
+    /// Expects that 200 is all that was counted, and often.
+    private func expectAllGood(_ answers: String) async throws {
       let lines = answers.split(separator: "\n").map { $0.split(separator: " ") }
-      return lines.count == 1 && lines[0].count == 2 && lines[0][1] == "200"
+      let isGood =
+        lines.count == 1 && lines[0].count == 2 && lines[0][1] == "200"
         && (Int(lines[0][0]) ?? 0) > 50
+      #expect(isGood, "\(answers)")
+      if !isGood { await installation.describe() }
     }
 
     /// Kills a process by the number it has on a node.
