@@ -232,6 +232,7 @@ let package = Package(
       dependencies: [
         "CertificateAuthority", "ControlAPI", "ControlPlane", "IstioAPI", "KubernetesClient",
         "KubernetesHarness", "Linux", "Manifests", "MeshCompiler", "MeshModel", "Telemetry", "XDS",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "JWTKit", package: "jwt-kit"),
         .product(name: "Logging", package: "swift-log"),

@@ -23,6 +23,13 @@ struct ClusterOptions: ParsableArguments {
     help: "Write the root to istio-ca-root-cert too, for what Istio's own agents mount.")
   var hasIstioRootConfigMap = false
 
+  @Flag(
+    help: """
+      Take namespaces labelled istio-injection: enabled for enrolled, as node agents do that are told \
+      the same.
+      """)
+  var enrollInjectionLabel = false
+
   var isUsed: Bool { kubernetes }
 
   func validate() throws {

@@ -151,7 +151,7 @@ struct RunCommand: AsyncParsableCommand {
     }
   }
 
-  private func settings() throws -> RunSettings {
+  func settings() throws -> RunSettings {
     guard let address = ControlAddress(listen) else { throw unhealthy }
     let serving: RunSettings.Serving =
       if let certificateFile, let keyFile {
@@ -180,6 +180,7 @@ struct RunCommand: AsyncParsableCommand {
       review: cluster.review(nodeAccounts: accounts, hasIssuer: issuer != nil),
       lifetimes: LifetimeRule(standard: defaultLifetime.duration, most: maxLifetime.duration),
       trustDomain: trustDomain, clusterDomain: clusterDomain, admin: admin.address,
-      metrics: metricsAddress?.address, logFormat: logFormat)
+      metrics: metricsAddress?.address, logFormat: logFormat,
+      enrolsInjectionLabel: cluster.enrollInjectionLabel)
   }
 }

@@ -68,7 +68,12 @@ struct RunSettings: Sendable, Equatable {
   var metrics: SocketAddress?
   var logFormat: LogFormat
 
+  /// Whether `istio-injection: enabled` enrols as our own label does; the nodes must be told alike.
+  var enrolsInjectionLabel = false
+
   var compilerOptions: CompilerOptions {
-    CompilerOptions(clusterDomain: clusterDomain, trustDomain: trustDomain)
+    CompilerOptions(
+      clusterDomain: clusterDomain, trustDomain: trustDomain,
+      enrolsInjectionLabel: enrolsInjectionLabel)
   }
 }
