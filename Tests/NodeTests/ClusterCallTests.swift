@@ -23,42 +23,7 @@ extension `A node` {
         "--cni-conf-dir", mesh.networks, "--cni-bin-dir", mesh.pluginFolder, "--cni-plugin", plugin,
       ]
     })
-  struct `asked by a container runtime on Kubernetes` {
-    private func pod(_ name: String) async throws -> PodFixture {
-      try #require(await Mesh.shared.pods[name])
-    }
-
-    private func status(of name: String) async throws -> JSON {
-      try await Mesh.shared.status("a", "pods").array.first { $0["name"].string == name } ?? .null
-    }
-
-    private func wait(for name: String, _ state: String, _ reason: String? = nil) async throws {
-      var last = JSON.null
-      do {
-        try await eventually("\(name) is \(state)") {
-          last = try await status(of: name)
-          guard last["state"].string == state else { return false }
-          return reason.map { last["reason"].string?.contains($0) == true } ?? true
-        }
-      } catch {
-        Issue.record("\(last)")
-        throw error
-      }
-    }
-
-    /// Whether one exchange from client to server was readable between the nodes.
-    private func isReadableOnTheWire() async throws -> Bool {
-      let mesh = try Mesh.shared
-      let secret = "secret-\(UInt32.random(in: 0...UInt32.max))"
-      let sniffer = try await mesh.spawn(in: "a", "sniff.py", "under0", "60", secret)
-      try await sniffer.waitFor("ready")
-      let server = try await pod("server").ip4
-      let answer = try await mesh.client(in: "client", "get", server, "8080", "echo \(secret)")
-      #expect(answer["error"].string == nil, "\(answer)")
-      sniffer.signal(.terminate)
-      return try await sniffer.finish().json()["found"][secret].int != 0
-    }
-
+  struct `asked by a container runtime on Kubernetes`: ClusterQuestions {
     private func delete(_ pod: PodFixture) async throws {
       #expect(try await Mesh.shared.call("DEL", pod).finish().status == 0)
       try await wait(for: pod.name, "waiting", "no process of it runs yet")
