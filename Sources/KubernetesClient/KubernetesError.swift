@@ -34,6 +34,7 @@ public struct APIStatus: Hashable, Sendable {
   public var isExpired: Bool { code == 410 || reason == "Expired" || reason == "Gone" }
   public var isNotFound: Bool { code == 404 }
   public var isUnauthorized: Bool { code == 401 }
+  public var isForbidden: Bool { code == 403 }
   /// Somebody else wrote first, or the object is there already.
   public var isConflict: Bool { code == 409 }
 }

@@ -2,9 +2,10 @@ import KubernetesClient
 import Linux
 import Logging
 import MeshCompiler
+import Synchronization
 
 /// The DaemonSet that this node agent is of: while it is there, another node agent follows this one.
-struct Installation: Sendable {
+final class Installation: Sendable {
   /// What the cluster says of it when we are told to end.
   enum Answer: Hashable, Sendable {
     case present(isBeingDeleted: Bool)
@@ -12,34 +13,68 @@ struct Installation: Sendable {
     case failed(KubernetesError)
   }
 
-  let client: KubernetesClient
-  let name: ObjectName
+  private let client: KubernetesClient
+  private let name: ObjectName
+  /// Whether we were allowed to ask before.
+  private let couldAsk = Mutex(false)
+  private let logger = Logger(label: "cluster")
+
+  init(client: KubernetesClient, name: ObjectName) {
+    self.client = client
+    self.name = name
+  }
 
   /// Whether nobody follows; what cannot be known is no reason to let plaintext out.
-  static func isLeaving(_ answer: Answer) -> Bool {
+  ///
+  /// Our account, or its rights, may go before us when everything is deleted at once: rights that
+  /// were there and are not any more say the same as a DaemonSet that is gone.
+  static func isLeaving(_ answer: Answer, couldAsk: Bool) -> Bool {
     switch answer {
     case .present(let isBeingDeleted): isBeingDeleted
     case .absent: true
-    // Our account went before us, as it does when the whole namespace is deleted.
-    case .failed(.status(let status)): status.isUnauthorized
+    case .failed(.status(let status)):
+      status.isUnauthorized || status.isForbidden && couldAsk
     case .failed: false
+    }
+  }
+
+  /// Asks until it was answered once, so that the end can tell what it means not to be.
+  func introduce() async {
+    var isFirst = true
+    while !Task.isCancelled {
+      switch await ask() {
+      case .present, .absent: return couldAsk.withLock { $0 = true }
+      case .failed(let error):
+        if isFirst {
+          logger.warning(
+            "our DaemonSet cannot be read yet",
+            metadata: ["daemonSet": "\(name)", "reason": "\(error)"])
+        }
+        isFirst = false
+      }
+      do {
+        try await Task.sleep(for: Limit.installationAnswer)
+      } catch {
+        return
+      }
     }
   }
 
   func isLeaving() async -> Bool {
     let answer = await answer()
-    if case .failed(let error) = answer, !Installation.isLeaving(answer) {
+    let isLeaving = Installation.isLeaving(answer, couldAsk: couldAsk.withLock { $0 })
+    if case .failed(let error) = answer, !isLeaving {
       let advice = "if the installation goes away, run node-agent uninstall on this node"
-      Logger(label: "cluster").warning(
+      logger.warning(
         "whether another node agent follows is not known: the pods stay captured; \(advice)",
         metadata: ["daemonSet": "\(name)", "reason": "\(error)"])
     }
-    return Installation.isLeaving(answer)
+    return isLeaving
   }
 
   private func answer() async -> Answer {
     await withTaskGroup(of: Answer?.self) { group in
-      group.addTask { await ask() }
+      group.addTask { await self.ask() }
       group.addTask {
         do {
           try await Task.sleep(for: Limit.installationAnswer)

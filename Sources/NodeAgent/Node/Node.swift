@@ -153,6 +153,7 @@ final class Node: ServiceLifecycle.Service {
         let somethingChanged = self.somethingChanged
         group.addTask { await cluster.run { somethingChanged.yield() } }
       }
+      if let installation { group.addTask { await installation.introduce() } }
       group.addTask { await self.watchManifests() }
       group.addTask { await self.placePods() }
       if let discovery = self.discovery {

@@ -7,6 +7,7 @@ import Testing
   struct Row: CustomTestStringConvertible, Sendable {
     let testDescription: String
     let answer: NodeAgent.Installation.Answer
+    var couldAsk = true
     let releases: Bool
   }
 
@@ -22,8 +23,11 @@ import Testing
       testDescription: "its own account is gone",
       answer: .failed(.status(APIStatus(code: 401))), releases: true),
     Row(
-      testDescription: "it may not ask", answer: .failed(.status(APIStatus(code: 403))),
-      releases: false),
+      testDescription: "it may not ask and never might",
+      answer: .failed(.status(APIStatus(code: 403))), couldAsk: false, releases: false),
+    Row(
+      testDescription: "its rights were taken away",
+      answer: .failed(.status(APIStatus(code: 403))), releases: true),
     Row(
       testDescription: "the server is in trouble",
       answer: .failed(.status(APIStatus(code: 503))), releases: false),
@@ -32,6 +36,6 @@ import Testing
 
   @Test(arguments: rows)
   func `releases its pods only when nobody follows for sure`(row: Row) {
-    #expect(NodeAgent.Installation.isLeaving(row.answer) == row.releases)
+    #expect(NodeAgent.Installation.isLeaving(row.answer, couldAsk: row.couldAsk) == row.releases)
   }
 }
