@@ -201,8 +201,9 @@ private func run(
 }
 
 @Suite struct `A process's directory` {
-  @Test func `shows its control groups and its network namespace`() throws {
+  @Test func `shows its name, its control groups and its network namespace`() throws {
     let own = try ProcessDirectory(processID: getpid())
+    #expect(try own.name() + "\n" == File.readText("/proc/\(getpid())/comm"))
     #expect(try own.controlGroups() == File.readText("/proc/\(getpid())/cgroup"))
     let namespace = try own.networkNamespace()
     let current = try NetworkNamespace.open(processID: getpid())

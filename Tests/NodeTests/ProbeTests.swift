@@ -63,16 +63,7 @@ extension `A node` {
             $0.string?.contains("no process skein-prober") == true
           }
         }
-        let prober = try await mesh.spawnProgram(
-          on: "a",
-          [
-            "bash", "-c", "echo $$ >\(group)/cgroup.procs; exec python3 -c \"$0\"",
-            """
-            import signal
-            open('/proc/self/comm', 'w').write('skein-prober')
-            signal.pause()
-            """,
-          ])
+        let prober = try await startProber(in: group)
         try await eventually("the prober is found") {
           try await mesh.status("a", "redirect")["probeCgroup"].string == group
         }
@@ -84,6 +75,43 @@ extension `A node` {
         prober.signal(.kill)
         _ = try await prober.finish()
       }
+    }
+
+    @Test func `takes no pod's process for it, though the pod is on the node's network`()
+      async throws
+    {
+      let kubelets = try ControlGroup.root().make("kubepods")
+      let pod = try kubelets.make("pod0f0f0f0f-1111-4222-8333-444444444444")
+      let impostor = try await startProber(in: pod.path)
+      try await impostor.waitFor("ready")
+      // Two looks and more.
+      try await Task.sleep(for: .seconds(2))
+      let mesh = try Mesh.shared
+      #expect(try await mesh.status("a", "redirect")["probeCgroup"].string != pod.path)
+      #expect(
+        try await mesh.status("a", "node")["problems"].array.contains {
+          $0.string?.contains("no process skein-prober") == true
+        })
+      impostor.signal(.kill)
+      _ = try await impostor.finish()
+      for group in [pod, kubelets] {
+        try await eventually("\(group.path) is free") { try group.remove() != .busy }
+      }
+    }
+
+    /// A process of the prober's name, on the node's network.
+    private func startProber(in group: String) async throws -> Running {
+      try await Mesh.shared.spawnProgram(
+        on: "a",
+        [
+          "bash", "-c", "echo $$ >\(group)/cgroup.procs; exec python3 -c \"$0\"",
+          """
+          import signal
+          open('/proc/self/comm', 'w').write('skein-prober')
+          print('ready', flush=True)
+          signal.pause()
+          """,
+        ])
     }
   }
 }

@@ -16,6 +16,15 @@ public struct ProcessDirectory: ~Copyable, Sendable {
     self.processID = processID
   }
 
+  /// The name it goes by, at most 15 bytes; any process may choose its own (proc(5), `comm`).
+  public borrowing func name() throws(LinuxError) -> String {
+    do throws(LinuxError) {
+      return String(try File.readText("\(path)/comm").dropLast())
+    } catch {
+      throw error.about("/proc/\(processID)/comm")
+    }
+  }
+
   /// Its groups in every hierarchy, a line each, as the caller's control group namespace shows them.
   public borrowing func controlGroups() throws(LinuxError) -> String {
     do throws(LinuxError) {

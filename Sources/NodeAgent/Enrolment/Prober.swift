@@ -35,9 +35,11 @@ struct Prober: Hashable, Sendable {
     at processID: Int32, for name: String, in namespace: UInt64
   ) throws(LinuxError) -> Prober? {
     do throws(LinuxError) {
-      guard try File.readText("/proc/\(processID)/comm") == "\(name)\n",
-        // A pod's process may have any name.
-        try NetworkNamespace.open(processID: processID).inode() == namespace
+      let directory = try ProcessDirectory(processID: processID)
+      guard try directory.name() == name,
+        try directory.networkNamespace().inode() == namespace,
+        // A pod's process may have any name, and a host-network pod is in the node's namespace.
+        PodCgroup.uids(in: try directory.controlGroups()).isEmpty
       else { return nil }
       return Prober(processID: processID, cgroup: try ControlGroup.ofProcess(processID))
     } catch {
