@@ -12,8 +12,8 @@ enum WaypointMesh {
   static let key = ServiceKey(namespace: "shop", hostname: "waypoint.shop.svc.cluster.local")
   static let server = ServiceKey(namespace: "shop", hostname: "server.shop.svc.cluster.local")
 
-  static func nodes(isUsed: Bool = true) throws -> TwoNodes {
-    let nodes = try TwoNodes { model in
+  static func nodes(isUsed: Bool = true, threads: Int = 2) throws -> TwoNodes {
+    let nodes = try TwoNodes(threads: threads) { model in
       var waypoint = TwoNodes.workload("waypoint", address.ip, node: "two")
       waypoint.isNativeTunnel = true
       waypoint.services[key] = [PortMapping(servicePort: 15_008, targetPort: address.port)]
@@ -139,7 +139,7 @@ struct `A waypoint` {
   }
 
   @Test func `that allows no streams fails connections at once, and gets one tunnel`() throws {
-    let nodes = try WaypointMesh.nodes()
+    let nodes = try WaypointMesh.nodes(threads: 1)
     let waypoint = try WaypointMesh.waypoint(of: nodes, allowing: 0) { _ in
       .reset(.refusedStream)
     }

@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 import MeshModel
 
@@ -30,8 +31,13 @@ final class Stream {
     return stream
   }
 
+  /// A connection that was reset before we looked was reset like any other.
   private func finishConnect() throws {
-    _ = try retry { socket in try socket.connectResult() == .connected ? true : nil }
+    do {
+      _ = try retry { socket in try socket.connectResult() == .connected ? true : nil }
+    } catch let error as LinuxError where error.errno == ECONNRESET {
+      throw Failure.reset
+    }
   }
 
   var localAddress: SocketAddress? {

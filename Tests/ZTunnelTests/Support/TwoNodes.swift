@@ -17,11 +17,15 @@ final class TwoNodes {
   static let port: UInt16 = 8_080
 
   /// With `isOneNode` both pods are the first agent's, and the second has none.
-  init(isOneNode: Bool = false, _ edit: (inout Model) -> Void = { _ in }) throws {
+  ///
+  /// Each thread has its own tunnels: who counts tunnels of several connections asks for one.
+  init(
+    isOneNode: Bool = false, threads: Int = 2, _ edit: (inout Model) -> Void = { _ in }
+  ) throws {
     network = try TestNetwork()
     authority = try TestAuthority()
-    source = try TestAgent(authority)
-    destination = try TestAgent(authority)
+    source = try TestAgent(authority, threads: threads)
+    destination = try TestAgent(authority, threads: threads)
     var client = Self.workload("client", Self.client, node: "one")
     client.addresses.append(.v6(high: 0xfd77 << 48, low: 1))
     var server = Self.workload("server", Self.server, node: "two")
