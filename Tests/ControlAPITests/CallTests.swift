@@ -167,7 +167,7 @@ import Testing
         try await CertificateClient(settings)
           .createCertificate("x", lifetime: nil, impersonating: nil)
       }
-      #expect(MonotonicClock.now().since(start) < .seconds(4))
+      #expect(MonotonicClock.now().since(start) < .seconds(30))
     }
   }
 

@@ -204,7 +204,7 @@ private func watching(
         }
       }
       #expect(try await snapshots.take().names.first == "a")
-      #expect(MonotonicClock.now().since(start) < .seconds(5))
+      #expect(MonotonicClock.now().since(start) < .seconds(30))
       writer.cancel()
       _ = await writer.result
     }

@@ -81,7 +81,7 @@ extension `A node` {
         ? try await mesh.attack(name, isIPv6: true)
         : try await mesh.attack(name, argument, isIPv6: true)
       #expect(outcome["up"].bool == true && outcome["ended"].string != "", "\(outcome)")
-      #expect(try #require(outcome["seconds"].double) < 6, "\(outcome)")
+      #expect(try #require(outcome["seconds"].double) < 9, "\(outcome)")
       try await unharmed.expect("\(name) \(argument)", in: mesh, isIPv6: true)
     }
 

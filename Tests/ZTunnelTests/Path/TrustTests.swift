@@ -56,7 +56,7 @@ struct `Trust changes under live tunnels` {
     let began = MonotonicClock.now()
     try update(nodes.destination, TrustUpdate(number: 7, revocations: .lists([list])))
     #expect(throws: Stream.Failure.reset) { try stream.receive() }
-    #expect(MonotonicClock.now().since(began) < .seconds(1))
+    #expect(MonotonicClock.now().since(began) < .seconds(5))
 
     let cut = try #require(try nodes.destination.refusal("the cut"))
     #expect(cut.endedLiveConnection)
