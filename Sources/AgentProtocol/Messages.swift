@@ -2,7 +2,7 @@ public import MeshModel
 
 /// The version both sides name in their first message; a side refuses another major version.
 public enum ProtocolVersion {
-  public static let current: UInt16 = 2
+  public static let current: UInt16 = 3
 }
 
 /// What the node agent tells ztunnel.

@@ -160,6 +160,9 @@ public struct Summary: Hashable, Sendable {
   public var silentWorkers: UInt32 = 0
   /// Records not sent because the agent was away or slow, since start.
   public var droppedRecords: UInt64 = 0
+  /// Connections that could not be taken, since start: they had died before the first question
+  /// about them, or there was no descriptor left for them.
+  public var failedAccepts: UInt64 = 0
   /// Tunnel connections of peers that revocations refused or cut, since start.
   public var revokedInbound: UInt64 = 0
   /// The same of ours.

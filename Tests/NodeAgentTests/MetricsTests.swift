@@ -65,7 +65,10 @@ private func text(_ samples: [MetricSample], capacity: Int = 100) -> [Substring]
 
   @Test func `names the node agent's own numbers with help and type`() {
     var text = PrometheusText()
-    NodeMetrics().write(to: &text, version: "1")
+    var metrics = NodeMetrics()
+    metrics.cni = CNIStatus()
+    metrics.ztunnel = Summary()
+    metrics.write(to: &text, version: "1")
     let lines = text.text.split(separator: "\n")
     let families = lines.filter { $0.hasPrefix("# TYPE") }.compactMap {
       $0.split(separator: " ").dropFirst(2).first
@@ -76,6 +79,26 @@ private func text(_ samples: [MetricSample], capacity: Int = 100) -> [Substring]
       #expect(families.contains { name == $0 || name.hasPrefix($0 + "_") }, "\(name) has no family")
     }
     for line in lines where line.hasPrefix("# HELP skein_") { #expect(line.contains("unstable")) }
+  }
+}
+
+@Suite struct `A container runtime's calls` {
+  @Test func `are counted by answer, those never given as zero`() {
+    var status = CNIStatus()
+    status.state = "chained"
+    status.answers = ["refused": 2]
+    status.repairs = 3
+    var text = PrometheusText()
+    status.write(to: &text)
+    let lines = Set(text.text.split(separator: "\n").filter { !$0.hasPrefix("#") })
+    #expect(
+      lines == [
+        "skein_cni_chained 1", "skein_cni_calls_waiting 0", "skein_cni_repairs_total 3",
+        #"skein_cni_calls_total{answer="enrolled"} 0"#,
+        #"skein_cni_calls_total{answer="notOurs"} 0"#,
+        #"skein_cni_calls_total{answer="notYet"} 0"#,
+        #"skein_cni_calls_total{answer="refused"} 2"#,
+      ])
   }
 }
 

@@ -15,11 +15,13 @@ struct CNIStatus: Codable, Equatable, Sendable {
   var pods = 0
   /// Calls that wait for their answer.
   var underWay = 0
-  /// By answer: `enrolled`, `notOurs`, `notYet`, `refused`.
+  /// By answer, of `answerNames`.
   var answers: [String: UInt64] = [:]
   /// How often somebody else's change was mended.
   var repairs: UInt64 = 0
   var problems: [String] = []
+
+  static let answerNames = ["enrolled", "notOurs", "notYet", "refused"]
 }
 
 extension StatusReport {

@@ -1,3 +1,4 @@
+import AgentProtocol
 import MeshModel
 import Telemetry
 
@@ -23,11 +24,10 @@ struct NodeMetrics: Equatable, Sendable {
   var discovery: DiscoveryMetrics?
   var manifestErrors: Int = 0
   var labelSetOverflows: UInt64 = 0
-  var residentBytes: UInt64?
-  var openDescriptors: UInt32?
-  /// Tunnel connections that revocations refused or cut, those of peers and our own.
-  var revokedInbound: UInt64 = 0
-  var revokedOutbound: UInt64 = 0
+  /// Nil without a container runtime.
+  var cni: CNIStatus?
+  /// Nil while ztunnel does not answer: its counters are absent then, never back at zero.
+  var ztunnel: Summary?
 
   static let noEnforcement = Histogram(
     bounds: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])
@@ -68,19 +68,8 @@ struct NodeMetrics: Equatable, Sendable {
     counter(
       "skein_metric_label_set_overflows_total",
       "Samples summed because there are too many label sets", labelSetOverflows)
-    text.family(
-      "istio_crl_policy_rejections_total", .counter,
-      "Tunnel connections refused or cut by revocation lists (unstable).")
-    for (reporter, count) in [("destination", revokedInbound), ("source", revokedOutbound)] {
-      text.sample(
-        "istio_crl_policy_rejections_total", [PrometheusText.Label("reporter", reporter)], count)
-    }
-    if let residentBytes {
-      gauge("skein_ztunnel_resident_bytes", "Memory of ztunnel", residentBytes)
-    }
-    if let openDescriptors {
-      gauge("skein_ztunnel_open_descriptors", "Descriptors of ztunnel", UInt64(openDescriptors))
-    }
+    cni?.write(to: &text)
+    ztunnel?.write(to: &text)
 
     func gauge(_ name: String, _ help: String, _ value: UInt64) {
       text.family(name, .gauge, help + " (unstable).")

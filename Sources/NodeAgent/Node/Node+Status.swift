@@ -135,12 +135,8 @@ extension Node {
     metrics.certificatesRefused = await issuer.refused
     metrics.manifestErrors = model.errors
     metrics.labelSetOverflows = await records.labelSetOverflows
-    if case .summary(let summary)? = await summary {
-      metrics.residentBytes = summary.residentBytes
-      metrics.openDescriptors = summary.openDescriptors
-      metrics.revokedInbound = summary.revokedInbound
-      metrics.revokedOutbound = summary.revokedOutbound
-    }
+    metrics.cni = await cni?.status
+    if case .summary(let summary)? = await summary { metrics.ztunnel = summary }
     var text = PrometheusText()
     metrics.write(to: &text, version: skeinVersion)
     if case .metrics(let samples)? = await samples {

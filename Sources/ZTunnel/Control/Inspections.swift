@@ -65,12 +65,13 @@ extension Control {
     summary.silentWorkers = UInt32(clamping: pending.silent.count)
     summary.droppedRecords = link.droppedRecords
     summary.isDraining = ending != nil
-    for case .counts(let connections, let tunnels, let dropped, let revoked) in pending.parts {
-      summary.droppedRecords += dropped
-      summary.liveConnections += connections
-      summary.tunnelConnections += tunnels
-      summary.revokedInbound += revoked.inbound
-      summary.revokedOutbound += revoked.outbound
+    for case .counts(let counts) in pending.parts {
+      summary.droppedRecords += counts.droppedRecords
+      summary.failedAccepts += counts.failedAccepts
+      summary.liveConnections += counts.connections
+      summary.tunnelConnections += counts.tunnels
+      summary.revokedInbound += counts.revoked.inbound
+      summary.revokedOutbound += counts.revoked.outbound
     }
     do throws(LinuxError) {
       summary.residentBytes = try CurrentProcess.residentBytes()

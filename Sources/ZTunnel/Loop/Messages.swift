@@ -62,9 +62,18 @@ enum WorkerReport: Sendable {
   case drained(worker: Int, cut: UInt32)
 }
 
+/// What a worker holds, and what happened to it since its start.
+struct WorkerCounts: Sendable {
+  var connections: UInt64
+  var tunnels: UInt64
+  var droppedRecords: UInt64
+  var failedAccepts: UInt64
+  var revoked: Revoked
+}
+
 /// One worker's part of an inspection.
 enum WorkerInspection: Sendable {
-  case counts(connections: UInt64, tunnels: UInt64, droppedRecords: UInt64, Revoked)
+  case counts(WorkerCounts)
   case connections([ConnectionRecord])
   case tunnels([TunnelRecord])
   case metrics([MetricSample])

@@ -94,7 +94,10 @@ final class ListenerHandler: Handler {
   private func rest() {
     worker.reserve = nil
     do throws(LinuxError) {
-      if let accepted = try listener.socket.accept() { accepted.takeSocket().closeWithReset() }
+      if let accepted = try listener.socket.accept() {
+        accepted.takeSocket().closeWithReset()
+        worker.failedAccepts += 1
+      }
     } catch {
       // Another thread took the reserve's number first: this client waits in the kernel.
     }

@@ -211,8 +211,10 @@ extension Worker {
       case .dns: .dns(dns.table.samples)
       case .summary, .certificates:
         .counts(
-          connections: UInt64(connections.count), tunnels: UInt64(tunnels.count),
-          droppedRecords: reports.droppedMessages, revoked)
+          WorkerCounts(
+            connections: UInt64(connections.count), tunnels: UInt64(tunnels.count),
+            droppedRecords: reports.droppedMessages, failedAccepts: failedAccepts,
+            revoked: revoked))
       }
     tellControl(.inspected(request: request, worker: number, part))
   }

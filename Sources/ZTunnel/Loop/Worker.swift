@@ -60,7 +60,8 @@ final class Worker {
   private var nextIdentifier: UInt64 = 0
   private var randomState = Random.uint64()
   var drain: Drain?
-  /// Connections that died between accept and our first question about them.
+  /// Connections that died between accept and our first question about them, and those refused for
+  /// want of a descriptor.
   var failedAccepts: UInt64 = 0
   var revoked = Revoked()
   var reports = Reports()

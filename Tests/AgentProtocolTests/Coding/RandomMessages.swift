@@ -152,6 +152,7 @@ extension RandomValues {
       summary.openDescriptors = half()
       summary.silentWorkers = half()
       summary.droppedRecords = unsigned()
+      summary.failedAccepts = unsigned()
       summary.revokedInbound = unsigned()
       summary.revokedOutbound = unsigned()
       summary.isDraining = boolean()

@@ -22,12 +22,17 @@ struct `A ztunnel at its descriptor limit` {
     let testDescription: String
     /// The limit when so many descriptors are open.
     let count: @Sendable (Int) -> Int
+    /// Whether it has one to refuse with.
+    let isRefusing: Bool
   }
 
   static let limits = [
-    Limit(testDescription: "a few descriptors are left") { open in open + 4 },
+    Limit(
+      testDescription: "a few descriptors are left", count: { open in open + 4 },
+      isRefusing: true),
     // As when other threads took every number that a worker gave back.
-    Limit(testDescription: "not even the reserve helps") { _ in 3 },
+    Limit(
+      testDescription: "not even the reserve helps", count: { _ in 3 }, isRefusing: false),
   ]
 
   @Test(arguments: limits)
@@ -76,5 +81,7 @@ struct `A ztunnel at its descriptor limit` {
       }
     }
     #expect(answers == ["three"])
+    guard case .summary(let summary) = try nodes.source.inspect(.summary) else { return }
+    if row.isRefusing { #expect(summary.failedAccepts > 0) }
   }
 }
