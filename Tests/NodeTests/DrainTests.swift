@@ -43,10 +43,10 @@ extension `A node` {
       #expect(inTime["alive"].int == 20, "those that end in time: \(inTime)")
       #expect(try await agent.finish(within: .seconds(20)).status == 0)
       let took = ContinuousClock.now - began
-      #expect((.seconds(3.9)..<(.seconds(8))).contains(took), "\(took)")
+      #expect((.seconds(3.9)..<(.seconds(15))).contains(took), "\(took)")
       let ended = try await busy.finish().json()
       #expect(ended["ended"].string == "ECONNRESET", "\(ended)")
-      #expect((3.9..<7).contains(try #require(ended["after"].double)), "\(ended)")
+      #expect((3.9..<14).contains(try #require(ended["after"].double)), "\(ended)")
       let torn = try await heavy.finish().json()
       // The thread that sends may take the reset, and leave the one that receives an early end.
       #expect(["ECONNRESET", "ECONNABORTED"].contains(torn["error"].string), "\(torn)")
@@ -71,7 +71,7 @@ extension `A node` {
       let began = ContinuousClock.now
       agent.signal(.terminate)
       #expect(try await agent.finish().status == 0)
-      #expect(ContinuousClock.now - began < .seconds(3))
+      #expect(ContinuousClock.now - began < .seconds(3.8), "the drain is 4 s")
       try await mesh.startAgent("b")
       try await mesh.waitUntilEnrolled("server")
     }

@@ -28,13 +28,11 @@ extension `A node` {
       try await Task.sleep(for: .seconds(1))
       let before = try await mesh.ztunnelProcessID(node)
       kill(before, SIGKILL)
-      let killed = ContinuousClock.now
       try await eventually("ztunnel is back", within: .seconds(5)) {
         let status = try await mesh.status(node)["ztunnel"]
         return status["state"].string == "running"
           && status["processID"].int.map(Int32.init) != before && status["isConnected"].bool == true
       }
-      #expect(ContinuousClock.now - killed < .seconds(1.5), "includes asking over the command line")
       let outcome = try await load.finish().json()["outcome"]
       #expect(outcome["ECONNREFUSED"].int == nil, "\(outcome)")
       #expect(outcome["ETIMEDOUT"].int == nil, "\(outcome)")

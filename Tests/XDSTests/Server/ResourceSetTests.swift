@@ -89,7 +89,7 @@ struct ResourceSetTests {
     #expect(set.table(.address).changes(after: set.sequence - 5)?.count == 1_000)
   }
 
-  @Test func `a few changes among 3 000 resources take far below ten milliseconds`() {
+  @Test func `a few changes among 3 000 resources take a tenth of building them all, or less`() {
     var model = Model()
     for number in 0..<1_000 {
       let key = ServiceKey(namespace: "n", hostname: "s\(number)")
@@ -102,11 +102,12 @@ struct ResourceSetTests {
       }
     }
     let set = ResourceSet(model)
+    let clock = ContinuousClock()
+    let whole = (0..<3).map { _ in clock.measure { _ = ResourceSet(model) } }.min() ?? .zero
     var change = ModelChange(isFull: false, generation: 2)
     change.workloads = [.pod("p7-0", address: "10.9.9.9")]
-    let clock = ContinuousClock()
     let best = (0..<20).map { _ in clock.measure { _ = set.updated(with: change) } }.min()
-    // Without optimisation and beside other tests; about 0.2 ms when measured alone.
-    #expect((best ?? .zero) < .milliseconds(10))
+    // The best of several, so that what else the machine does matters little.
+    #expect((best ?? whole) * 10 < whole, "\(String(describing: best)) of \(whole)")
   }
 }
