@@ -60,6 +60,8 @@ enum Limit {
   static let rejectedResourcesShown = 100
   /// How long a changed state waits for others before it is written to disk.
   static let discoverySaveDelay: Duration = .seconds(1)
+  /// How long a ztunnel that serves keeps what it was told before a state read from disk replaces it.
+  static let unconfirmedHold: Duration = .seconds(10)
   /// How often the time of the last contact is written to disk.
   static let contactSaveInterval: Duration = .seconds(10)
   /// Bytes of a kept state.

@@ -196,6 +196,14 @@ private func at(_ seconds: Double) -> WallTime { WallTime(secondsSinceEpoch: sec
     #expect(tunnel.applied(3, at: seconds(4)) == [.seconds(3), .seconds(2)])
   }
 
+  @Test func `wait while what it has may be newer than what was on disk`() {
+    var tunnel = TunnelGeneration()
+    tunnel.isHeldBack = true
+    #expect(!tunnel.isIdle)
+    tunnel.isHeldBack = false
+    #expect(tunnel.isIdle && tunnel.base == nil, "then the whole is sent")
+  }
+
   @Test func `are followed by the whole when a difference is refused, not when the whole is`() {
     var tunnel = TunnelGeneration()
     tunnel.sent(model(2), isWhole: false)

@@ -105,7 +105,8 @@ extension `A node` {
       try await cluster.startAgent()
       try await mesh.waitUntilEnrolled("client")
       #expect(try await !isReadableOnTheWire())
-      #expect(try held.outcome() == nil, "\(held.standardOutput)\(held.standardError)")
+      let log = try await mesh.agent("a").standardOutput
+      #expect(try held.outcome() == nil, "\(held.standardOutput)\(held.standardError)\(log)")
       held.signal(.kill)
     }
 

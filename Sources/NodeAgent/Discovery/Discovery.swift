@@ -54,6 +54,7 @@ actor Discovery {
   /// Follows the control plane until cancelled.
   func run() async {
     await restore()
+    async let _: Void = enforceUnconfirmed()
     while !Task.isCancelled {
       state.connecting(at: WallClock.now())
       (inStepSince, answered) = (nil, [])
@@ -162,6 +163,7 @@ actor Discovery {
       claim = .known
       inStepSince = MonotonicClock.now()
       state.inStep()
+      _ = await model.confirm()
       logger.info("in step with the control plane", metadata: ["address": "\(address)"])
     }
     saveSoon()
@@ -224,6 +226,20 @@ actor Discovery {
 // MARK: On disk
 
 extension Discovery {
+  /// While the control plane is away, what was on disk counts in the end.
+  private func enforceUnconfirmed() async {
+    do {
+      try await Task.sleep(for: Limit.unconfirmedHold)
+    } catch {
+      return
+    }
+    if await model.confirm() {
+      logger.warning(
+        "the control plane has not confirmed the mesh: what was on disk is enforced",
+        metadata: ["address": "\(address)", "after": "\(Limit.unconfirmedHold.brief)"])
+    }
+  }
+
   /// Serves what an earlier node agent knew last.
   private func restore() async {
     do throws(DiscoveryStoreError) {
@@ -233,7 +249,7 @@ extension Discovery {
       state.restored(lastContact: contact)
       if kept.isOfOther { claim = .nothing }
       isWhole = true
-      _ = await model.replace(with: client.model, receivedAt: MonotonicClock.now())
+      await model.restore(client.model, receivedAt: MonotonicClock.now())
       becameReady()
       logger.info(
         "serving the last good state of the control plane",

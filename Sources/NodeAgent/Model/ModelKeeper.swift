@@ -22,8 +22,10 @@ actor ModelKeeper {
   private var tunnel = TunnelGeneration()
   /// Whether the ztunnel that is connected has said hello.
   private var isTunnelReady = false
-  /// The generation it came with.
+  /// The generation it came with; 0 when it knows no mesh.
   private var generationHeld: UInt64 = 0
+  /// Whether what is in force here was read from disk, and nobody has said that it is still so.
+  private var isUnconfirmed = false
 
   init(link: ZTunnelLink) { self.link = link }
 
@@ -36,6 +38,25 @@ actor ModelKeeper {
     if hasModel, next == index.model { return nil }
     next.generation = nextGeneration
     return take(index.model.change(to: next), receivedAt: receivedAt)
+  }
+
+  /// Puts what an earlier node agent wrote down into force here.
+  ///
+  /// It writes later than it tells ztunnel: one that serves with what it was told keeps that until
+  /// `confirm`, or an older policy would come back for a while.
+  func restore(_ model: Model, receivedAt: Instant) {
+    isUnconfirmed = true
+    if isTunnelReady { tunnel.isHeldBack = generationHeld > 0 }
+    _ = replace(with: model, receivedAt: receivedAt)
+  }
+
+  /// What is in force here is what ztunnel shall enforce; whether it was kept from it until now.
+  func confirm() -> Bool {
+    isUnconfirmed = false
+    let wasHeldBack = tunnel.isHeldBack
+    tunnel.isHeldBack = false
+    sendWhatCameMeanwhile()
+    return wasHeldBack
   }
 
   /// Puts a difference to the generation in force into force; its own number is not looked at.
@@ -77,6 +98,7 @@ actor ModelKeeper {
     isTunnelReady = true
     generationHeld = generation
     tunnel = TunnelGeneration()
+    tunnel.isHeldBack = isUnconfirmed && generation > 0
     guard hasModel else { return }
     if index.model.generation <= generation {
       var next = index.model
@@ -148,9 +170,11 @@ struct TunnelGeneration {
   private var underWay: UInt64?
   private var isWholeUnderWay = false
   private var receivedAt: [UInt64: Instant] = [:]
+  /// Whether it keeps what an earlier node agent told it, which may be newer than what is known here.
+  var isHeldBack = false
 
   /// Whether the next generation may be sent.
-  var isIdle: Bool { underWay == nil }
+  var isIdle: Bool { underWay == nil && !isHeldBack }
 
   /// A generation came into force here; of too many, only the latest are timed.
   mutating func received(_ generation: UInt64, at now: Instant) {
