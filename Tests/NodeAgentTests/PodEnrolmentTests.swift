@@ -104,6 +104,51 @@ private let toEnrolled: [PodEnrolment.Event] = [
       state: "releasing", actions: []),
   ]
 
+  /// What a ztunnel serves for a node agent that was killed.
+  static let inherited: [Row] = [
+    Row(
+      says: "goes on until it is looked at", events: [.listening, .start], state: "listening",
+      actions: [.openNamespace]),
+    Row(
+      says: "is cut by nobody before that", events: [.start, .listening], state: "listening",
+      actions: []),
+    Row(
+      says: "is taken over when everything agrees",
+      events: [.start, .listening, .namespaceOpened, .agreed], state: "listening",
+      actions: [.redirect]),
+    Row(
+      says: "is taken over when the listeners come late",
+      events: [.start, .namespaceOpened, .agreed, .listening], state: "listening",
+      actions: [.redirect]),
+    Row(
+      says: "is given a second look when no process is seen",
+      events: [.start, .listening, .namespaceAbsent(reason: "none")], state: "waiting",
+      actions: []),
+    Row(
+      says: "ends when no process is seen twice",
+      events: [
+        .start, .listening, .namespaceAbsent(reason: "none"), .namespaceAbsent(reason: "none"),
+      ], state: "waiting", actions: [.unserve]),
+    Row(
+      says: "ends when the namespace is not the pod's",
+      events: [.start, .listening, .namespaceRefused(reason: "no")], state: "failed",
+      actions: [.unserve]),
+    Row(
+      says: "ends when something contradicts it",
+      events: [.start, .listening, .namespaceOpened, .contradicted(reason: "x")],
+      state: "closed", actions: [.unserve, .dropListeners]),
+    Row(
+      says: "is no more after its ztunnel",
+      events: [.start, .tunnelLost, .tunnelConnected(serves: false), .listening],
+      state: "waiting", actions: [.unserve]),
+  ]
+
+  @Test(arguments: inherited) func `is not cut by a node agent that starts`(row: Row) {
+    let (enrolment, actions) = after([.tunnelConnected(serves: true)] + row.events)
+    #expect(enrolment.state.name == row.state)
+    #expect(actions == row.actions)
+  }
+
   @Test func `stays proving until a process of it was seen`() {
     var (enrolment, _) = after(toEnrolled.dropLast() + [.unwitnessed])
     #expect(enrolment.state == .proving)

@@ -101,6 +101,8 @@ struct PodEnrolment: Hashable {
   private(set) var isTunnelConnected: Bool
   private(set) var isServed = false
   private(set) var isRedirected = false
+  /// Whether ztunnel serves it for an earlier node agent, and this one has not looked at it yet.
+  private var isInherited = false
   /// When to try or to prove again.
   private var nextAt: Instant?
   /// How often there was no namespace, one time after the other.
@@ -129,12 +131,8 @@ struct PodEnrolment: Hashable {
       return inspect(at: now)
     case .namespaceRefused(let reason):
       fail(reason, at: now)
-      return []
-    case .namespaceAbsent(let reason):
-      state = .waiting(reason: reason)
-      nextAt = now + min(Limit.absenceRetryFirst * (1 << min(absences, 10)), Limit.absenceRetryMost)
-      absences += 1
-      return []
+      return disinherit()
+    case .namespaceAbsent(let reason): return namespaceAbsent(reason, at: now)
     case .namespaceGone: return namespaceGone(at: now)
     case .tunnelConnected(let serves): return tunnelConnected(serves: serves, at: now)
     case .tunnelLost:
@@ -142,7 +140,8 @@ struct PodEnrolment: Hashable {
       return []
     case .listening:
       isServed = true
-      return isNamespaceOpen ? [.redirect] : [.unserve]
+      if isNamespaceOpen { return [.redirect] }
+      return isInherited ? [] : [.unserve]
     case .tunnelFailed(let reason):
       isServed = false
       fail("ztunnel: \(reason)", at: now)
@@ -184,7 +183,9 @@ struct PodEnrolment: Hashable {
       if !isRedirected { state = .waiting(reason: "ztunnel is not connected") }
       return []
     }
-    if isServed { return [] }
+    let wasInherited = isInherited
+    isInherited = false
+    if isServed { return wasInherited ? [.redirect] : [] }
     if !isRedirected { state = .listening(since: now) }
     nextAt = now + Limit.listeningWait
     return [.serve]
@@ -214,15 +215,34 @@ struct PodEnrolment: Hashable {
   private mutating func tunnelConnected(serves: Bool, at now: Instant) -> [Action] {
     isTunnelConnected = true
     isServed = false
+    isInherited = serves && !isNamespaceOpen
     guard serves else { return isNamespaceOpen ? serveOrInspect(at: now) : [] }
     if !isRedirected { state = .listening(since: now) }
     nextAt = now + Limit.listeningWait
     return []
   }
 
+  private mutating func namespaceAbsent(_ reason: String, at now: Instant) -> [Action] {
+    state = .waiting(reason: reason)
+    nextAt = now + min(Limit.absenceRetryFirst * (1 << min(absences, 10)), Limit.absenceRetryMost)
+    absences += 1
+    // Its processes may have changed while they were looked at.
+    return absences > 1 ? disinherit() : []
+  }
+
+  /// Nothing speaks for it: what an earlier node agent began ends.
+  private mutating func disinherit() -> [Action] {
+    guard isInherited else { return [] }
+    isInherited = false
+    let unserve: [Action] = isServed ? [.unserve] : []
+    isServed = false
+    return unserve
+  }
+
   private mutating func tunnelLost() {
     isTunnelConnected = false
     isServed = false
+    isInherited = false
     if case .listening = state { state = .waiting(reason: "ztunnel is not connected") }
   }
 

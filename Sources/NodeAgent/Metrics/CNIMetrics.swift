@@ -8,7 +8,8 @@ extension CNIStatus {
       "Whether the plugin is in the network the runtime takes (unstable).")
     text.sample("skein_cni_chained", [], (state == "chained" ? 1 : 0) as UInt64)
     text.family(
-      "skein_cni_calls_total", .counter, "Calls of the plugin by how they were answered (unstable).")
+      "skein_cni_calls_total", .counter, "Calls of the plugin by how they were answered (unstable)."
+    )
     for answer in CNIStatus.answerNames {
       text.sample(
         "skein_cni_calls_total", [PrometheusText.Label("answer", answer)], answers[answer] ?? 0)
