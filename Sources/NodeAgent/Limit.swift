@@ -83,6 +83,8 @@ enum Limit {
   static let ztunnelStopWait: Duration = .seconds(2)
   /// How long a cgroup's last processes may take to be gone.
   static let cgroupRemovalWait: Duration = .seconds(2)
+  /// Control groups of earlier ztunnels whose listeners still accept; the kernel's set holds 64.
+  static let earlierTunnelGroups = 60
   /// How long ztunnel may take beyond the drain time to say it is drained.
   static let drainGrace: Duration = .seconds(2)
   /// Messages waiting to be written to ztunnel; a ztunnel that reads none is cut off.

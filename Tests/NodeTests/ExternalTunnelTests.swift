@@ -16,6 +16,7 @@ extension `A node` {
       try await start(mesh)
       try await mesh.startAgent("b")
       try await mesh.serve(in: "server")
+      try await mesh.serve(in: "client")
     })
   struct `with a ztunnel that somebody else runs` {
     /// Starts ztunnel as a runtime does: in a control group, with no tie to the node agent.
@@ -35,9 +36,11 @@ extension `A node` {
 
     private func expectService(_ when: String) async throws {
       let mesh = try Mesh.shared
-      let server = try await #require(mesh.pods["server"]).ip4
-      let answer = try await mesh.client(in: "client", "get", server, "8080", "name")
-      #expect(answer["answer"].string?.hasSuffix("|server") == true, "\(when): \(answer)")
+      for (caller, called) in [("client", "server"), ("server", "client")] {
+        let address = try await #require(mesh.pods[called]).ip4
+        let answer = try await mesh.client(in: caller, "get", address, "8080", "name")
+        #expect(answer["answer"].string?.hasSuffix("|\(called)") == true, "\(when): \(answer)")
+      }
     }
 
     @Test func `waits for it, serves through it, and through the next in another group`()

@@ -300,14 +300,13 @@ actor Enroller {
   }
 }
 
-/// Lets the packets of ztunnel's control group out of the pods, and no other's; the group's path
-/// from the root of the hierarchy.
+/// Lets the packets of ztunnel's control group out of the pods, and those of listeners it took over;
+/// the group's path from the root of the hierarchy.
 private func letOut(
   _ group: ControlGroup, through redirection: borrowing Redirection, _ logger: Logger
 ) throws -> String {
   try redirection.allowAgentCgroup(group.id)
-  // Of an earlier one: its ztunnel is gone.
-  for id in try redirection.agentCgroups() where id != group.id {
+  for id in outgrownGroups(of: try redirection.agentCgroups(), current: group.id) {
     logger.info("forgetting a cgroup of ztunnel's", metadata: ["id": "\(id)"])
     try redirection.forgetAgentCgroup(id)
   }
