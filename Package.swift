@@ -293,7 +293,7 @@ let package = Package(
         "ControlAPI", "IstioAPI", "KubernetesClient", "Linux", "MeshCompiler", "NodeHarness",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
-      swiftSettings: house),
+      exclude: ["Objects"], swiftSettings: house),
     .testTarget(name: "HouseTests", swiftSettings: house),
   ]
 )

@@ -24,11 +24,46 @@ struct Installation: Sendable {
 
   /// Objects of this text, made or changed.
   func apply(_ text: String) async throws {
+    let file = try Self.write(text)
+    defer { Self.remove(file) }
+    try await apply(file: file)
+  }
+
+  func apply(file: String) async throws {
+    try await kubectl("apply", "--validate=false", "-f", file)
+  }
+
+  /// Runs `body` while there are these objects.
+  func with(_ text: String, _ body: () async throws -> Void) async throws {
+    let file = try Self.write(text)
+    defer { Self.remove(file) }
+    try await with(file: file, body)
+  }
+
+  func with(file: String, _ body: () async throws -> Void) async throws {
+    try await apply(file: file)
+    let outcome: Result<Void, any Error>
+    do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
+    try await kubectl(
+      "delete", "-f", file, "--ignore-not-found", "--timeout=170s", within: .seconds(180))
+    try outcome.get()
+  }
+
+  /// Objects of Tests/KubernetesTests/Objects.
+  static func object(_ name: String) -> String {
+    "\(root)/Tests/KubernetesTests/Objects/\(name).yaml"
+  }
+
+  static func sample(_ path: String) -> String { "\(root)/samples/\(path)" }
+
+  private static func write(_ text: String) throws -> String {
     let file = NSTemporaryDirectory() + "/\(UUID().uuidString).yaml"
     try text.write(toFile: file, atomically: false, encoding: .utf8)
-    let output = try await kubectl("apply", "--validate=false", "-f", file, expecting: nil)
-    try FileManager.default.removeItem(atPath: file)
-    #expect(output.status == 0, "\(output.standardError)")
+    return file
+  }
+
+  private static func remove(_ file: String) {
+    do { try FileManager.default.removeItem(atPath: file) } catch { Issue.record("\(error)") }
   }
 
   // MARK: Skein
@@ -49,11 +84,10 @@ struct Installation: Sendable {
 
   /// As its user would: everything of the manifests is deleted.
   func uninstall() async throws {
-    let file = NSTemporaryDirectory() + "/\(UUID().uuidString).yaml"
-    try await manifests().write(toFile: file, atomically: false, encoding: .utf8)
+    let file = try Self.write(try await manifests())
+    defer { Self.remove(file) }
     try await kubectl(
       "delete", "-f", file, "--ignore-not-found", "--wait", "--timeout=170s", within: .seconds(180))
-    try FileManager.default.removeItem(atPath: file)
   }
 
   /// The pod of the node agent on a node.
@@ -88,7 +122,8 @@ struct Installation: Sendable {
     try await kubectl("label", "namespace", namespace, "istio.io/dataplane-mode-")
     for node in Self.nodes {
       try await eventually("no pod of \(namespace) is captured on \(node)") {
-        try await states(of: namespace, on: node).allSatisfy { $0 == "notEnrolled" }
+        let states = try await states(of: namespace, on: node)
+        return !states.isEmpty && states.allSatisfy { $0 == "notEnrolled" }
       }
     }
   }
@@ -130,19 +165,6 @@ struct Installation: Sendable {
     return output.status == 0 ? output.standardOutput : output.standardError
   }
 
-  /// Asks again and again without a second try, for some seconds; how often each answer came.
-  func load(in pod: String, seconds: Int) throws -> Running {
-    try Running([
-      Self.kubectl, "-n", "shop", "exec", pod, "--", "/bin/sh", "-c",
-      """
-      end=$(($(date +%s) + \(seconds)))
-      while [ $(date +%s) -lt $end ]; do
-        curl -s -o /dev/null -m 5 -w '%{http_code} %{errormsg}\\n' http://web/; sleep 0.02
-      done | sort | uniq -c
-      """,
-    ])
-  }
-
   /// What a person would look at first.
   func describe() async {
     do {
@@ -162,17 +184,18 @@ struct Installation: Sendable {
   }
 
   func installPolicies() async throws {
-    for (plural, kind) in [
-      ("peerauthentications", "PeerAuthentication"),
-      ("authorizationpolicies", "AuthorizationPolicy"),
+    for (group, plural, kind) in [
+      ("security", "peerauthentications", "PeerAuthentication"),
+      ("security", "authorizationpolicies", "AuthorizationPolicy"),
+      ("networking", "serviceentries", "ServiceEntry"),
     ] {
       try await apply(
         """
         apiVersion: apiextensions.k8s.io/v1
         kind: CustomResourceDefinition
-        metadata: {name: \(plural).security.istio.io}
+        metadata: {name: \(plural).\(group).istio.io}
         spec:
-          group: security.istio.io
+          group: \(group).istio.io
           names: {kind: \(kind), listKind: \(kind)List, plural: \(plural), singular: \(kind.lowercased())}
           scope: Namespaced
           versions:
@@ -183,85 +206,18 @@ struct Installation: Sendable {
                 openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
         """)
       try await kubectl(
-        "wait", "--for=condition=Established", "crd/\(plural).security.istio.io",
+        "wait", "--for=condition=Established", "crd/\(plural).\(group).istio.io",
         "--timeout=30s")
     }
   }
 
   func startShop() async throws {
-    try await apply(Self.shop)
-    for workload in ["deployment/web", "daemonset/client"] {
+    try await apply(file: Self.object("shop"))
+    for workload in ["deployment/web", "daemonset/client", "daemonset/echo"] {
       try await kubectl("-n", "shop", "rollout", "status", workload, "--timeout=90s")
     }
     try await kubectl("-n", "default", "wait", "--for=condition=Ready", "pod/outsider")
   }
-
-  private static let shop = """
-    apiVersion: v1
-    kind: Namespace
-    metadata: {name: shop}
-    ---
-    apiVersion: v1
-    kind: ServiceAccount
-    metadata: {name: web, namespace: shop}
-    ---
-    apiVersion: apps/v1
-    kind: Deployment
-    metadata: {name: web, namespace: shop}
-    spec:
-      replicas: 2
-      strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}
-      selector: {matchLabels: {app: web}}
-      template:
-        metadata: {labels: {app: web}}
-        spec:
-          serviceAccountName: web
-          terminationGracePeriodSeconds: 8
-          topologySpreadConstraints:
-            - maxSkew: 1
-              topologyKey: kubernetes.io/hostname
-              whenUnsatisfiable: DoNotSchedule
-              labelSelector: {matchLabels: {app: web}}
-          containers:
-            - name: web
-              image: localhost/app:1
-              command: [/bin/sh, -c, 'echo "$NODE" >/www/index.html; exec httpd -f -p 8080 -h /www']
-              env:
-                - {name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
-              ports: [{name: http, containerPort: 8080}]
-              readinessProbe:
-                httpGet: {path: /index.html, port: http}
-                periodSeconds: 1
-              livenessProbe:
-                httpGet: {path: /index.html, port: http}
-                periodSeconds: 1
-              lifecycle: {preStop: {exec: {command: [/bin/sleep, "4"]}}}
-    ---
-    apiVersion: v1
-    kind: Service
-    metadata: {name: web, namespace: shop}
-    spec:
-      selector: {app: web}
-      ports: [{name: http, port: 80, targetPort: http}]
-    ---
-    apiVersion: apps/v1
-    kind: DaemonSet
-    metadata: {name: client, namespace: shop}
-    spec:
-      selector: {matchLabels: {app: client}}
-      template:
-        metadata: {labels: {app: client}}
-        spec:
-          terminationGracePeriodSeconds: 1
-          containers: [{name: client, image: localhost/app:1, command: [/bin/sleep, inf]}]
-    ---
-    apiVersion: v1
-    kind: Pod
-    metadata: {name: outsider, namespace: default}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers: [{name: outsider, image: localhost/app:1, command: [/bin/sleep, inf]}]
-    """
 }
 
 /// Installs Skein and the shop for a suite, and takes both away after it.
@@ -286,7 +242,8 @@ struct InstallationTrait: SuiteTrait, TestScoping {
 
   private func tearDown(_ installation: Installation) async throws {
     try await installation.kubectl(
-      "delete", "namespace/shop", "--ignore-not-found", "--timeout=170s", within: .seconds(180))
+      "delete", "namespace/shop", "namespace/forms", "namespace/bookinfo", "--ignore-not-found",
+      "--timeout=170s", within: .seconds(180))
     try await installation.kubectl(
       "-n", "default", "delete", "pod/outsider", "--ignore-not-found", "--timeout=60s")
     try await installation.uninstall()

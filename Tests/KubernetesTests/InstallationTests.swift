@@ -11,16 +11,13 @@ struct `A cluster` {
     let installation = Installation()
 
     @Test func `has a healthy agent on every node`() async throws {
-      for node in Installation.nodes {
-        try await eventually("\(node) is healthy", within: .seconds(60)) {
-          try await installation.status(on: node, "node")["isHealthy"].bool == true
-        }
-      }
+      try await installation.waitUntilHealthy()
     }
 
     @Test func `enrols running pods by a label, restarts nothing, and encrypts between nodes`()
       async throws
     {
+      try await installation.release("shop")
       let before = try await installation.pod("web", on: "n2")
       let client = try await installation.client(on: "n1")
       let address = try #require(before["status"]["podIP"].string)
@@ -115,45 +112,29 @@ struct `A cluster` {
       async throws
     {
       try await installation.enrol("shop")
-      let load = try installation.load(in: try await installation.client(on: "n1"), seconds: 12)
-      try await Task.sleep(for: .seconds(2))
+      let load = try await installation.load(in: try await installation.client(on: "n1"))
+      try await load.waitForAnswers(30)
       for node in Installation.nodes {
-        let process = try await installation.status(on: node, "node")["processID"].int
-        try await kill(try #require(process), on: node)
+        try await installation.kill("node-agent", on: node)
       }
       try await installation.kubectl(
         "-n", "skein-system", "delete", "pod", "-l", "app.kubernetes.io/name=control-plane",
         "--wait=false")
-      let answers = try await load.finish().standardOutput
-      try await expectAllGood(answers)
       try await installation.waitUntilEnrolled("shop")
+      try await installation.waitUntilHealthy()
+      try await load.waitForAnswers(100)
+      try await load.expectAllGood()
     }
 
     @Test func `lets a rollout go by without a failed request`() async throws {
       try await installation.enrol("shop")
-      let load = try installation.load(in: try await installation.client(on: "n2"), seconds: 25)
-      try await Task.sleep(for: .seconds(1))
+      let load = try await installation.load(in: try await installation.client(on: "n2"))
+      try await load.waitForAnswers(30)
       try await installation.kubectl("-n", "shop", "rollout", "restart", "deployment/web")
       try await installation.kubectl(
         "-n", "shop", "rollout", "status", "deployment/web", "--timeout=60s")
-      let answers = try await load.finish().standardOutput
-      try await expectAllGood(answers)
-    }
-
-    /// Expects that 200 is all that was counted, and often.
-    private func expectAllGood(_ answers: String) async throws {
-      let lines = answers.split(separator: "\n").map { $0.split(separator: " ") }
-      let isGood =
-        lines.count == 1 && lines[0].count == 2 && lines[0][1] == "200"
-        && (Int(lines[0][0]) ?? 0) > 50
-      #expect(isGood, "\(answers)")
-      if !isGood { await installation.describe() }
-    }
-
-    /// Kills a process by the number it has on a node.
-    private func kill(_ process: Int, on node: String) async throws {
-      try await NodeHarness.run(
-        "\(ClusterFixture.scripts)/node-exec.sh", node, "kill", "-KILL", "\(process)")
+      try await load.waitForAnswers(100)
+      try await load.expectAllGood()
     }
 
     @Test func `releases the pods of a namespace whose label is taken away`()
