@@ -73,8 +73,8 @@ PY
   [ -n "${K8S_KEEP_WORK:-}" ] || rm -rf "$WORK"
 fi
 
-# ---- 3. images: pause, and a busybox test app -------------------------------
-if [ ! -s "$CACHE/img/pause.tar" ] || [ ! -s "$CACHE/img/app.tar" ] || [ ! -s "$CACHE/img/testdns.tar" ] || [ "$HERE/mkimage.py" -nt "$CACHE/img/app.tar" ]; then
+# ---- 3. images: pause, a busybox test app, and that app as the programs of samples/ ---
+if [ ! -s "$CACHE/img/pause.tar" ] || [ ! -s "$CACHE/img/samples.tar" ] || [ "$HERE/sample.sh" -nt "$CACHE/img/samples.tar" ] || [ ! -s "$CACHE/img/app.tar" ] || [ ! -s "$CACHE/img/testdns.tar" ] || [ "$HERE/mkimage.py" -nt "$CACHE/img/app.tar" ]; then
   log "images"
   t=$(mktemp -d); trap 'rm -rf "$t"' EXIT
   cat >"$t/pause.c" <<'C'
@@ -99,5 +99,7 @@ C
   python3 "$HERE/mkimage.py" "$t/dns" localhost/testdns:1 "$CACHE/img/testdns.tar" /testdns
   python3 "$HERE/mkimage.py" "$t/pause" localhost/pause:1 "$CACHE/img/pause.tar" /pause
   python3 "$HERE/mkimage.py" --bin /usr/bin/curl --bin /usr/bin/openssl "$t/app" localhost/app:1 "$CACHE/img/app.tar" /bin/sh
+  install -m755 "$HERE/sample.sh" "$t/app/bin/sample"
+  python3 "$HERE/mkimage.py" "$t/app" localhost/samples:1 "$CACHE/img/samples.tar" /bin/sample
 fi
 log "done: $CACHE ($(du -sh "$CACHE" | cut -f1))"
