@@ -28,6 +28,7 @@ let package = Package(
     .executable(name: "node-agent", targets: ["NodeAgent"]),
     .executable(name: "control-plane", targets: ["ControlPlane"]),
     .executable(name: "skein-cni", targets: ["SkeinCNI"]),
+    .executable(name: "skein", targets: ["SkeinCLI"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -83,6 +84,12 @@ let package = Package(
     .target(
       name: "Telemetry",
       dependencies: ["Linux", "MeshModel", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: house),
+    .target(
+      name: "Commands",
+      dependencies: [
+        "Linux", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: house),
     .target(
       name: "TLS", dependencies: ["CGCM", "COpenSSL", "Linux", "MeshModel", "Identity"],
@@ -145,8 +152,9 @@ let package = Package(
     .executableTarget(
       name: "NodeAgent",
       dependencies: [
-        "AgentProtocol", "CNI", "CertificateAuthority", "ControlAPI", "Identity", "IstioAPI",
-        "KubernetesClient", "Linux", "Manifests", "MeshCompiler", "MeshModel", "Redirect",
+        "AgentProtocol", "CNI", "CertificateAuthority", "Commands", "ControlAPI", "Identity",
+        "IstioAPI", "KubernetesClient", "Linux", "Manifests", "MeshCompiler", "MeshModel",
+        "Redirect",
         "Telemetry", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -161,8 +169,8 @@ let package = Package(
     .executableTarget(
       name: "ControlPlane",
       dependencies: [
-        "CertificateAuthority", "ControlAPI", "Identity", "IstioAPI", "KubernetesClient", "Linux",
-        "Manifests", "MeshCompiler", "MeshModel", "Telemetry", "XDS",
+        "CertificateAuthority", "Commands", "ControlAPI", "Identity", "IstioAPI",
+        "KubernetesClient", "Linux", "Manifests", "MeshCompiler", "MeshModel", "Telemetry", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -175,6 +183,13 @@ let package = Package(
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: house),
+    .executableTarget(
+      name: "SkeinCLI",
+      dependencies: [
+        "Commands", "KubernetesClient", "Linux", "MeshCompiler", "MeshModel", "Telemetry",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),
 
@@ -195,6 +210,14 @@ let package = Package(
       swiftSettings: house),
     .testTarget(name: "CNITests", dependencies: ["CNI"], swiftSettings: house),
     .testTarget(name: "SkeinCNITests", dependencies: ["CNI", "Linux"], swiftSettings: house),
+    .testTarget(
+      name: "SkeinCLITests",
+      dependencies: [
+        "Commands", "KubernetesClient", "KubernetesHarness", "Linux", "MeshCompiler", "MeshModel",
+        "SkeinCLI", "Telemetry",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: house),
     .testTarget(name: "DNSTests", dependencies: ["DNS", "MeshModel"], swiftSettings: house),
     .testTarget(
       name: "XDSTests",
@@ -230,8 +253,9 @@ let package = Package(
     .testTarget(
       name: "ControlPlaneTests",
       dependencies: [
-        "CertificateAuthority", "ControlAPI", "ControlPlane", "IstioAPI", "KubernetesClient",
-        "KubernetesHarness", "Linux", "Manifests", "MeshCompiler", "MeshModel", "Telemetry", "XDS",
+        "CertificateAuthority", "Commands", "ControlAPI", "ControlPlane", "IstioAPI",
+        "KubernetesClient", "KubernetesHarness", "Linux", "Manifests", "MeshCompiler", "MeshModel",
+        "Telemetry", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "JWTKit", package: "jwt-kit"),
@@ -273,8 +297,8 @@ let package = Package(
     .testTarget(
       name: "NodeAgentTests",
       dependencies: [
-        "AgentProtocol", "CNI", "ControlAPI", "KubernetesClient", "KubernetesHarness", "Linux",
-        "MeshCompiler", "MeshModel", "NodeAgent", "Telemetry", "XDS",
+        "AgentProtocol", "CNI", "Commands", "ControlAPI", "KubernetesClient", "KubernetesHarness",
+        "Linux", "MeshCompiler", "MeshModel", "NodeAgent", "Telemetry", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),

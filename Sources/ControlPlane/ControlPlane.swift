@@ -5,7 +5,7 @@
 /// object means (MeshCompiler), which resource a stream is owed (XDS). Pure files decide
 /// (`Placements`, `TokenRules`, `LifetimeRule`, `Allowance`); one owner of each state carries out.
 import ArgumentParser
-import Linux
+import Commands
 
 @main
 struct ControlPlaneCommand: AsyncParsableCommand {
@@ -26,27 +26,5 @@ struct ControlPlaneCommand: AsyncParsableCommand {
       RunCommand.self, StatusCommand.self, CheckCommand.self, VersionCommand.self,
     ])
 
-  static func main() async {
-    do {
-      var command = try parseAsRoot()
-      if var asynchronous = command as? any AsyncParsableCommand {
-        try await asynchronous.run()
-      } else {
-        try command.run()
-      }
-    } catch {
-      end(with: error)
-    }
-  }
-
-  /// ArgumentParser ends with 64 when the command line is wrong; ours is 2, as in most tools.
-  private static func end(with error: any Error) -> Never {
-    let code = exitCode(for: error)
-    guard code == .validationFailure else { exit(withError: error) }
-    CurrentProcess.writeError(fullMessage(for: error))
-    exit(withError: ExitCode(2))
-  }
+  static func main() async { await runFromCommandLine() }
 }
-
-/// Of this source; `CHANGELOG.md` tells what each version changed.
-let skeinVersion = "0.1.0"

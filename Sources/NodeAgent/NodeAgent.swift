@@ -5,6 +5,7 @@
 /// live traffic. Pure files decide (`EnrolmentPlan`, `PodEnrolment`, `Proof`, `Explanation`); one
 /// actor per owner of state carries out.
 import ArgumentParser
+import Commands
 
 @main
 struct NodeAgentCommand: AsyncParsableCommand {
@@ -26,27 +27,5 @@ struct NodeAgentCommand: AsyncParsableCommand {
       UninstallCommand.self, VersionCommand.self,
     ])
 
-  static func main() async {
-    do {
-      var command = try parseAsRoot()
-      if var asynchronous = command as? any AsyncParsableCommand {
-        try await asynchronous.run()
-      } else {
-        try command.run()
-      }
-    } catch {
-      end(with: error)
-    }
-  }
-
-  /// ArgumentParser ends with 64 when the command line is wrong; ours is 2, as in most tools.
-  private static func end(with error: any Error) -> Never {
-    let code = exitCode(for: error)
-    guard code == .validationFailure else { exit(withError: error) }
-    StandardError.write(fullMessage(for: error) + "\n")
-    exit(withError: ExitCode(2))
-  }
+  static func main() async { await runFromCommandLine() }
 }
-
-/// Of this source; `CHANGELOG.md` tells what each version changed.
-let skeinVersion = "0.1.0"

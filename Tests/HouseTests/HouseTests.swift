@@ -30,9 +30,10 @@ private let mayImport: [String: Set<String>] = [
     "MeshModel", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "SwiftASN1", "SwiftProtobuf",
     "Synchronization", "X509",
   ],
+  "Commands": ["ArgumentParser", "FoundationEssentials", "Linux"],
   "Telemetry": ["Linux", "Logging", "MeshModel", "Synchronization"],
   "ControlPlane": [
-    "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority", "ControlAPI",
+    "ArgumentParser", "AsyncHTTPClient", "CertificateAuthority", "Commands", "ControlAPI",
     "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "IstioAPI", "JWTKit",
     "KubernetesClient", "Linux", "Logging", "Manifests", "MeshCompiler", "MeshModel", "NIOCore",
     "NIOHTTP1", "NIOSSL", "ServiceLifecycle", "SwiftProtobuf", "Synchronization", "Telemetry",
@@ -43,8 +44,12 @@ private let mayImport: [String: Set<String>] = [
     "AgentProtocol", "DNS", "HBONE", "Identity", "Linux", "MeshModel", "Synchronization", "TLS",
   ],
   "SkeinCNI": ["CNI", "Linux", "MeshModel"],
+  "SkeinCLI": [
+    "ArgumentParser", "Commands", "FoundationEssentials", "KubernetesClient", "Linux",
+    "MeshCompiler", "MeshModel", "Synchronization", "Telemetry",
+  ],
   "NodeAgent": [
-    "AgentProtocol", "ArgumentParser", "AsyncHTTPClient", "CNI", "CertificateAuthority",
+    "AgentProtocol", "ArgumentParser", "AsyncHTTPClient", "CNI", "CertificateAuthority", "Commands",
     "ControlAPI", "FoundationEssentials", "HTTPTypes", "Hummingbird", "Identity", "IstioAPI",
     "KubernetesClient",
     "Linux", "Logging", "Manifests", "MeshCompiler", "MeshModel", "NIOCore", "Redirect",

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import ControlAPI
 import MeshCompiler
 import MeshModel
@@ -200,14 +201,15 @@ private func settings(
 
   @Test(arguments: [
     ("25s", Duration.seconds(25)), ("500ms", .milliseconds(500)), ("10m", .seconds(600)),
-    ("24h", .seconds(86_400)), ("0s", .zero),
+    ("24h", .seconds(86_400)), ("1h", .seconds(3_600)), ("90d", .seconds(90 * 86_400)),
+    ("0s", .zero),
   ]) func `reads lengths of time and writes them back`(text: String, duration: Duration) throws {
     let argument = try #require(DurationArgument(argument: text))
     #expect(argument.duration == duration)
     #expect(argument.description == text)
   }
 
-  @Test(arguments: ["", "s", "5", "-1s", "1.5s", "1d", "9999999999s", " 1s"])
+  @Test(arguments: ["", "s", "5", "-1s", "1.5s", "1w", "9999999999s", " 1s"])
   func `refuses other lengths of time`(text: String) {
     #expect(DurationArgument(argument: text) == nil)
   }

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Commands
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -48,11 +48,4 @@ enum AdminServer {
       status: status, headers: [.contentType: type],
       body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
   }
-}
-
-/// JSON for people and programs: indented, keys in a fixed order, `/` as it is.
-func jsonText(of value: some Encodable) throws -> String {
-  let encoder = JSONEncoder()
-  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-  return String(decoding: try encoder.encode(value), as: UTF8.self)
 }

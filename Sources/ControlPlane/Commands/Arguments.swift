@@ -2,37 +2,6 @@ public import ArgumentParser
 import MeshModel
 import Telemetry
 
-/// A length of time on the command line: `25s`, `10m`, `24h`, `90d`.
-struct DurationArgument: ExpressibleByArgument, CustomStringConvertible, Equatable {
-  var duration: Duration
-
-  init(_ duration: Duration) { self.duration = duration }
-
-  init?(argument: String) {
-    let digits = argument.prefix { $0.isASCII && $0.isNumber }
-    // Nine digits of days are a million years, and no overflow.
-    guard digits.count <= 9, let number = Int64(digits) else { return nil }
-    switch argument.dropFirst(digits.count) {
-    case "s": duration = .seconds(number)
-    case "m": duration = .seconds(number * 60)
-    case "h": duration = .seconds(number * 3_600)
-    case "d": duration = .seconds(number * 86_400)
-    default: return nil
-    }
-  }
-
-  var description: String {
-    let seconds = duration.components.seconds
-    for (unit, length) in [("d", Int64(86_400)), ("h", 3_600), ("m", 60)]
-    where seconds > 0 && seconds % length == 0 {
-      return "\(seconds / length)\(unit)"
-    }
-    return "\(seconds)s"
-  }
-
-  var defaultValueDescription: String { description }
-}
-
 /// Where to listen, by address: `127.0.0.1:15014`, `[::1]:15014`.
 struct AddressArgument: ExpressibleByArgument, Equatable, CustomStringConvertible {
   var address: SocketAddress
@@ -52,10 +21,3 @@ struct AddressArgument: ExpressibleByArgument, Equatable, CustomStringConvertibl
 }
 
 extension LogFormat: ExpressibleByArgument {}
-
-enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
-  case table, json
-}
-
-/// A command that did its work and found something unhealthy.
-let unhealthy = ExitCode(1)

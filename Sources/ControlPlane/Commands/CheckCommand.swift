@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Manifests
 import MeshCompiler
 import MeshModel

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CertificateAuthority
+import Commands
 import ControlAPI
 import Linux
 import MeshModel

@@ -1,5 +1,6 @@
 import ArgumentParser
 import AsyncHTTPClient
+import Commands
 import FoundationEssentials
 import Linux
 import NIOCore

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 
 struct VersionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,4 +1,5 @@
 import CertificateAuthority
+import Commands
 import ControlAPI
 import KubernetesClient
 import Linux

@@ -2,13 +2,15 @@ import FoundationEssentials
 import Yams
 
 extension ClusterConfiguration {
-  /// The current context of a kubeconfig file.
+  /// A context of a kubeconfig file; by default its current one.
   ///
   /// Programs that give credentials and servers that are not verified are refused by the name of
   /// their field: neither fits a process that serves a whole mesh.
-  public static func kubeconfig(_ path: String) throws(KubernetesError) -> ClusterConfiguration {
+  public static func kubeconfig(
+    _ path: String, context: String? = nil
+  ) throws(KubernetesError) -> ClusterConfiguration {
     let bytes = try readFile(path, atMost: Limit.configurationBytes)
-    return try Kubeconfig(path: path, bytes: bytes).configuration()
+    return try Kubeconfig(path: path, bytes: bytes).configuration(of: context)
   }
 }
 
@@ -31,8 +33,9 @@ private struct Kubeconfig {
     root = mapping
   }
 
-  func configuration() throws(KubernetesError) -> ClusterConfiguration {
-    let current = try required(root["current-context"]?.string, "current-context")
+  func configuration(of context: String?) throws(KubernetesError) -> ClusterConfiguration {
+    let name = context ?? root["current-context"]?.string
+    let current = try required(name, "current-context")
     let (context, contextPath) = try named(current, in: "contexts", holding: "context")
     let (cluster, clusterPath) = try named(
       try required(context["cluster"]?.string, "\(contextPath).cluster"),

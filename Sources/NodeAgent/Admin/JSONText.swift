@@ -1,11 +1,5 @@
+import Commands
 import FoundationEssentials
-
-/// JSON for people and programs: indented, keys in a fixed order, `/` as it is.
-func jsonText(of value: some Encodable) throws -> String {
-  let encoder = JSONEncoder()
-  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-  return String(decoding: try encoder.encode(value), as: UTF8.self)
-}
 
 /// JSON for the wire.
 func jsonBytes(of value: some Encodable) throws -> [UInt8] {

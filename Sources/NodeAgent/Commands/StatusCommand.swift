@@ -1,4 +1,6 @@
 import ArgumentParser
+import Commands
+import FoundationEssentials
 import Linux
 
 struct StatusCommand: AsyncParsableCommand {
@@ -22,6 +24,9 @@ struct StatusCommand: AsyncParsableCommand {
   @Option(name: [.customShort("o"), .long], help: "table or json.")
   var output = OutputFormat.table
 
+  @Option(name: .customLong("color"), help: "Colours: auto (on a terminal), always or never.")
+  var colour = ColourChoice.auto
+
   func run() async throws {
     let report: StatusReport
     do {
@@ -33,7 +38,10 @@ struct StatusCommand: AsyncParsableCommand {
     switch output {
     case .json: print(try report.json(section: section))
     case .table:
-      print(report.text(section: section, colours: StandardOutput.isTerminal), terminator: "")
+      let colours = colour.shows(
+        onTerminal: StandardOutput.isTerminal,
+        noColor: ProcessInfo.processInfo.environment["NO_COLOR"])
+      print(report.text(section: section, colours: colours), terminator: "")
     }
     if !report.node.isHealthy { throw unhealthy }
   }

@@ -1,4 +1,5 @@
 import AgentProtocol
+import Commands
 import Linux
 import MeshModel
 import Redirect

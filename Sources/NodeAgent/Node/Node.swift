@@ -1,5 +1,6 @@
 import AgentProtocol
 import CertificateAuthority
+import Commands
 import KubernetesClient
 import Linux
 import Logging

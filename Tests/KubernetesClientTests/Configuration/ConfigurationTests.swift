@@ -117,6 +117,22 @@ private let goodCluster =
     }
   }
 
+  @Test func `is read in another context by its name`() async throws {
+    try await withDirectory { directory in
+      let path = directory + "/config"
+      let text = kubeconfig(cluster: goodCluster, user: "token: abc")
+      try put(
+        path,
+        text.replacing(
+          "cluster: x, user: x", with: "cluster: c, user: u, namespace: far"))
+      #expect(try ClusterConfiguration.kubeconfig(path).namespace == "shop")
+      #expect(try ClusterConfiguration.kubeconfig(path, context: "there").namespace == "far")
+      #expect(throws: KubernetesError.self) {
+        try ClusterConfiguration.kubeconfig(path, context: "nowhere")
+      }
+    }
+  }
+
   struct Row: Sendable {
     var cluster = goodCluster
     var user = ""

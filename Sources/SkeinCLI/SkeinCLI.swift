@@ -1,0 +1,40 @@
+/// The mesh of a cluster, on its user's machine.
+///
+/// In: the command line, a kubeconfig, what the API server and the mesh's own programs in their pods
+/// say. Out: tables and JSON, labels on namespaces, the objects of an installation. Never here: what
+/// a pod's traffic is allowed (MeshModel), what a manifest means (MeshCompiler), how a node decides.
+import ArgumentParser
+import Commands
+import FoundationEssentials
+
+@main
+struct SkeinCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: Program.name,
+    abstract: "Installs, inspects and uses the Skein mesh of a Kubernetes cluster.",
+    discussion: """
+      Examples:
+        \(Program.name) version
+
+      The cluster is the one of --kubeconfig, of KUBECONFIG or of ~/.kube/config, as for kubectl; under \
+      the name kubectl-skein this program is `kubectl skein`.
+
+      Exit codes: 0 healthy, 1 unhealthy or not done, 2 usage.
+      """,
+    version: skeinVersion,
+    subcommands: [VersionCommand.self])
+
+  static func main() async { await runFromCommandLine() }
+}
+
+/// What this program is called by.
+enum Program {
+  static let name = commandName(ofPath: ProcessInfo.processInfo.arguments.first ?? "")
+
+  /// `kubectl skein` where kubectl runs us as its plugin.
+  static func commandName(ofPath path: String) -> String {
+    let file = path.split(separator: "/").last.map(String.init) ?? ""
+    guard file.hasPrefix("kubectl-") else { return "skein" }
+    return "kubectl " + file.dropFirst("kubectl-".count)
+  }
+}
