@@ -120,7 +120,9 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "NIOWebSocket", package: "swift-nio"),
         .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: house),
@@ -188,7 +190,8 @@ let package = Package(
     .executableTarget(
       name: "SkeinCLI",
       dependencies: [
-        "Commands", "KubernetesClient", "Linux", "MeshCompiler", "MeshModel", "Telemetry",
+        "Commands", "KubernetesClient", "Linux", "Manifests", "MeshCompiler", "MeshModel",
+        "Telemetry",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),
@@ -213,8 +216,8 @@ let package = Package(
     .testTarget(
       name: "SkeinCLITests",
       dependencies: [
-        "Commands", "KubernetesClient", "KubernetesHarness", "Linux", "MeshCompiler", "MeshModel",
-        "SkeinCLI", "Telemetry",
+        "Commands", "KubernetesClient", "KubernetesHarness", "Linux", "Manifests", "MeshCompiler",
+        "MeshModel", "NodeHarness", "SkeinCLI", "Telemetry",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),
@@ -242,6 +245,7 @@ let package = Package(
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "Crypto", package: "swift-crypto"),
       ],
       path: "Tests/KubernetesHarness", swiftSettings: house),
     .testTarget(

@@ -2,7 +2,7 @@
 ///
 /// In: where the API server is and who we are, which resources to follow. Out: objects as trees for
 /// `MeshCompiler`, what changed in them, answers to questions (TokenReview, Lease, ConfigMap,
-/// Secret). Never here: what an object means. `Objects` (text into trees) and `Watching` (what to do
+/// Secret), what a command in a container wrote. Never here: what an object means. `Objects` (text into trees) and `Watching` (what to do
 /// next) are pure; `Requests` is where bytes are sent and awaited.
 import AsyncHTTPClient
 import Linux

@@ -16,6 +16,11 @@ public enum Limit {
   /// Bytes of a message of the server that we show.
   static let messageBytes = 512
 
+  /// Bytes that a command in a container may write.
+  static let commandBytes = 64 << 20
+  /// Bytes of one frame of it.
+  static let frameBytes = 1 << 20
+
   // MARK: Following a resource
 
   /// Objects of one resource.

@@ -22,7 +22,7 @@ private let mayImport: [String: Set<String>] = [
   ],
   "KubernetesClient": [
     "AsyncHTTPClient", "FoundationEssentials", "Linux", "Logging", "MeshCompiler", "MeshModel",
-    "NIOCore", "NIOHTTP1", "NIOSSL", "Synchronization", "Yams",
+    "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "NIOWebSocket", "Synchronization", "Yams",
   ],
   "ControlAPI": [
     "FoundationEssentials", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "IstioAPI",
@@ -45,7 +45,7 @@ private let mayImport: [String: Set<String>] = [
   ],
   "SkeinCNI": ["CNI", "Linux", "MeshModel"],
   "SkeinCLI": [
-    "ArgumentParser", "Commands", "FoundationEssentials", "KubernetesClient", "Linux",
+    "ArgumentParser", "Commands", "FoundationEssentials", "KubernetesClient", "Linux", "Manifests",
     "MeshCompiler", "MeshModel", "Synchronization", "Telemetry",
   ],
   "NodeAgent": [

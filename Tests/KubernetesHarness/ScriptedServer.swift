@@ -15,6 +15,8 @@ package final class ScriptedServer: Sendable {
     package var number: Int
     package var method: String
     package var path: String
+    /// Path and query as they came.
+    package var target = ""
     package var query: [String: String]
     package var headers: [String: String]
     package var body: String
@@ -34,6 +36,8 @@ package final class ScriptedServer: Sendable {
     case line(String)
     /// Bytes of such an answer.
     case bytes([UInt8])
+    /// Bytes as they are.
+    case raw([UInt8])
     /// The end of such an answer.
     case end
     case pause(milliseconds: Int64)
@@ -228,7 +232,7 @@ private final class Connection: ChannelInboundHandler {
         return (String(sides[0]), sides.count < 2 ? "" : String(sides[1]))
       }
       let request = ScriptedServer.Request(
-        number: 0, method: head.method.rawValue, path: String(parts[0]),
+        number: 0, method: head.method.rawValue, path: String(parts[0]), target: head.uri,
         query: Dictionary(query, uniquingKeysWith: { first, _ in first }),
         headers: Dictionary(
           head.headers.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first }),
@@ -254,6 +258,7 @@ private func play(_ pieces: ArraySlice<ScriptedServer.Piece>, on channel: any Ch
       write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", to: channel)
     case .line(let line):
       channel.writeAndFlush(chunk(Array(line.utf8) + [0x0a]), promise: nil)
+    case .raw(let bytes): channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
     case .bytes(let bytes): channel.writeAndFlush(chunk(bytes), promise: nil)
     case .end: write("0\r\n\r\n", to: channel)
     case .close: channel.close(promise: nil)

@@ -6,6 +6,8 @@ extension KubernetesClient {
   public enum Patch: String, Sendable {
     /// RFC 7396.
     case merge = "application/merge-patch+json"
+    /// Server-side apply: made when it is not there; the fields named are ours from then on.
+    case apply = "application/apply-patch+yaml"
   }
 
   /// One object, whole; nil when there is none.
@@ -19,6 +21,34 @@ extension KubernetesClient {
       guard error.status?.isNotFound == true else { throw error }
       return nil
     }
+  }
+
+  /// All objects of a resource that the filter lets through; empty when it is not served.
+  public func list(
+    _ resource: Resource, filter: ResourceFilter = ResourceFilter(),
+    _ selection: FieldSelection = .all
+  ) async throws(KubernetesError) -> [ManifestValue] {
+    let form = ObjectForm(
+      apiVersion: resource.apiVersion, kind: resource.kind, selection: selection)
+    var objects: [ManifestValue] = []
+    var next: String?
+    for _ in 0..<Limit.pages {
+      let page: ListPage
+      do throws(KubernetesError) {
+        page = try await self.page(
+          resource, form, limit: Limit.pageObjects, next: next, filter: filter)
+      } catch {
+        guard error.status?.isNotFound == true, next == nil else { throw error }
+        return []
+      }
+      for object in page.objects {
+        if case .object(let object) = object { objects.append(object.root) }
+      }
+      guard objects.count <= Limit.objects else { throw .tooLarge(limit: Limit.objects) }
+      guard let following = page.next else { return objects }
+      next = following
+    }
+    throw .tooLarge(limit: Limit.objects)
   }
 
   /// Makes an object, at a path of its own where it has one; a conflict means that it is there
@@ -67,7 +97,12 @@ extension KubernetesClient {
       path: resource.path(resource.apiVersion, namespace: namespace, name: name, part: part))
     request.method = .PATCH
     request.contentType = patch.rawValue
-    request.body = change.json
+    switch patch {
+    case .merge: request.body = change.json
+    case .apply:
+      request.body = resource.completed(change).json
+      request.query = [("fieldManager", "skein"), ("force", "true")]
+    }
     return try await value(request)
   }
 
@@ -122,6 +157,9 @@ extension KubernetesClient {
 
 extension Resource {
   public static let configMaps = Resource(plural: "configmaps", kind: "ConfigMap")
+  public static let pods = Resource(plural: "pods", kind: "Pod")
+  public static let nodes = Resource(plural: "nodes", kind: "Node")
+  public static let namespaces = Resource(plural: "namespaces", kind: "Namespace")
   public static let secrets = Resource(plural: "secrets", kind: "Secret")
   public static let leases = Resource(
     group: "coordination.k8s.io", plural: "leases", kind: "Lease")

@@ -42,13 +42,18 @@ public struct ResourceFilter: Hashable, Sendable {
   public var namespace: String
   /// Such as `spec.nodeName=node-a`; empty for all.
   public var fields: String
+  /// Such as `app=web`; empty for all.
+  public var labels: String
 
-  public init(namespace: String = "", fields: String = "") {
+  public init(namespace: String = "", fields: String = "", labels: String = "") {
     self.namespace = namespace
     self.fields = fields
+    self.labels = labels
   }
 
-  var query: [(String, String)] { fields.isEmpty ? [] : [("fieldSelector", fields)] }
+  var query: [(String, String)] {
+    [("fieldSelector", fields), ("labelSelector", labels)].filter { !$0.1.isEmpty }
+  }
 }
 
 /// The lines of a watch, as they come.
