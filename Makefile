@@ -7,7 +7,7 @@ SWIFT_CODE  := Package.swift Sources Tests
 ZTUNNEL     := .build-static/release/ztunnel
 NODE_AGENT  := .build/debug/node-agent
 
-.PHONY: help check deps lint format proto bpf build test e2e image interop demo bench bench-dns bench-control fuzz race memory clean
+.PHONY: help check deps lint format embed proto bpf build test e2e image interop demo bench bench-dns bench-control fuzz race memory clean
 
 help:    ## this list
 	@sed -n 's/^\([a-z-]*\): *[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -18,6 +18,8 @@ lint:    ## format and house words
 	swift format lint --strict --parallel --recursive $(SWIFT_CODE)
 format:  ## rewrite Swift sources in the house format
 	swift format format --in-place --parallel --recursive $(SWIFT_CODE)
+embed:   ## write manifests/ into Sources/SkeinCLI/Generated, for skein install
+	@scripts/embed.sh
 proto:   ## write Swift from proto/ (needs Debian's protobuf-compiler)
 	@scripts/proto.sh
 bpf: deps ## compile bpf/*.bpf.c into Sources/CBPF/generated
@@ -32,8 +34,8 @@ interop: build ## ztunnel beside Envoy, nghttp2, tlslite-ng and h2, as root
 	@scripts/test.sh '^InteropTests\.'
 e2e: build ## the control plane and an installation on a real Kubernetes, as root; the first run builds it
 	@scripts/e2e.sh "$(FILTER)"
-image: bpf ## an OCI archive of the static programs, without a daemon: NAME=skein:dev, in .build-static/
-	for product in ztunnel skein-cni node-agent control-plane; do swift build $(SWIFT_FLAGS) $(STATIC) --product $$product || exit 1; done
+image: bpf ## an OCI archive of the static programs, without a daemon: NAME=skein:dev, in .build-static/, and skein beside it
+	for product in ztunnel skein-cni node-agent control-plane skein; do swift build $(SWIFT_FLAGS) $(STATIC) --product $$product || exit 1; done
 	@scripts/image.sh $(or $(NAME),skein:dev) .build-static/skein.tar $(addprefix .build-static/release/,node-agent control-plane ztunnel skein-cni)
 demo: build ## two nodes, six pods, one namespace enrolled live; KEEP=1 leaves it up
 	@NODE_AGENT=$(abspath $(NODE_AGENT)) ZTUNNEL=$(abspath $(ZTUNNEL)) demo/run.sh

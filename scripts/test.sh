@@ -7,8 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export ZTUNNEL="$PWD/.build-static/release/ztunnel" NODE_AGENT="$PWD/.build/debug/node-agent"
-export CONTROL_PLANE="$PWD/.build/debug/control-plane" SKEIN_CNI="$PWD/.build-static/release/skein-cni"
-alone=(SkeinCNITests KubernetesClientTests ControlAPITests ControlPlaneTests RedirectTests ZTunnelTests NodeTests InteropTests)
+export SKEIN="$PWD/.build/debug/skein" CONTROL_PLANE="$PWD/.build/debug/control-plane" SKEIN_CNI="$PWD/.build-static/release/skein-cni"
+alone=(SkeinCNITests SkeinCLITests KubernetesClientTests ControlAPITests ControlPlaneTests RedirectTests ZTunnelTests NodeTests InteropTests)
 # Without the peers, from PyPI once, the tests that need them are skipped.
 if peers=$(scripts/peers.sh); then
   while IFS='=' read -r name value; do export "$name=$value"; done <<<"$peers"

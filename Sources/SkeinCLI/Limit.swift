@@ -5,4 +5,14 @@ enum Limit {
   static let longestAnswerTime = Duration.seconds(300)
   /// For something to become true, unless --timeout says otherwise.
   static let changeTime = Duration.seconds(300)
+  /// Between two looks at something that is awaited.
+  static let lookInterval = Duration.seconds(1)
+  /// Programs that are asked at the same time.
+  static let questions = 16
+  /// Problems that are told; the rest is counted.
+  static let problems = 12
+  /// Pods that are named one by one.
+  static let namedPods = 20
+  /// Bytes of a program's word that are shown.
+  static let lineBytes = 2_048
 }

@@ -14,7 +14,11 @@ struct SkeinCommand: AsyncParsableCommand {
     abstract: "Installs, inspects and uses the Skein mesh of a Kubernetes cluster.",
     discussion: """
       Examples:
-        \(Program.name) version
+        \(Program.name) install --image registry.example/skein:0.1.0
+        \(Program.name) status
+        \(Program.name) enroll shop
+        \(Program.name) agent status node-a pods
+        \(Program.name) explain --from shop/web-5d4f --to 10.0.0.7:80
 
       The cluster is the one of --kubeconfig, of KUBECONFIG or of ~/.kube/config, as for kubectl; under \
       the name kubectl-skein this program is `kubectl skein`.
@@ -22,7 +26,11 @@ struct SkeinCommand: AsyncParsableCommand {
       Exit codes: 0 healthy, 1 unhealthy or not done, 2 usage.
       """,
     version: skeinVersion,
-    subcommands: [VersionCommand.self])
+    subcommands: [
+      InstallCommand.self, UninstallCommand.self, StatusCommand.self, AgentCommand.self,
+      ProxyStatusCommand.self, ExplainCommand.self,
+      EnrollCommand.self, ReleaseCommand.self, VersionCommand.self,
+    ])
 
   static func main() async { await runFromCommandLine() }
 }
