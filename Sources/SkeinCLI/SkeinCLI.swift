@@ -5,7 +5,6 @@
 /// a pod's traffic is allowed (MeshModel), what a manifest means (MeshCompiler), how a node decides.
 import ArgumentParser
 import Commands
-import FoundationEssentials
 
 @main
 struct SkeinCommand: AsyncParsableCommand {
@@ -37,7 +36,7 @@ struct SkeinCommand: AsyncParsableCommand {
 
 /// What this program is called by.
 enum Program {
-  static let name = commandName(ofPath: ProcessInfo.processInfo.arguments.first ?? "")
+  static let name = commandName(ofPath: CommandLine.arguments.first ?? "")
 
   /// `kubectl skein` where kubectl runs us as its plugin.
   static func commandName(ofPath path: String) -> String {

@@ -1,4 +1,7 @@
 import Commands
+import Foundation
+import KubernetesHarness
+import NodeHarness
 import Testing
 
 @testable import SkeinCLI
