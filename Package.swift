@@ -55,6 +55,8 @@ let package = Package(
     .target(name: "HBONE", dependencies: ["MeshModel"], swiftSettings: house),
     .target(name: "Identity", dependencies: ["MeshModel"], swiftSettings: house),
     .target(name: "MeshCompiler", dependencies: ["MeshModel"], swiftSettings: house),
+    .target(
+      name: "MeshAnalysis", dependencies: ["MeshCompiler", "MeshModel"], swiftSettings: house),
     .target(name: "AgentProtocol", dependencies: ["MeshModel"], swiftSettings: house),
     .target(name: "DNS", dependencies: ["MeshModel"], swiftSettings: house),
     .target(name: "CNI", swiftSettings: house),
@@ -207,6 +209,10 @@ let package = Package(
       name: "IdentityTests", dependencies: ["Identity", "MeshModel"], swiftSettings: house),
     .testTarget(
       name: "MeshCompilerTests", dependencies: ["Manifests", "MeshCompiler", "MeshModel"],
+      swiftSettings: house),
+    .testTarget(
+      name: "MeshAnalysisTests",
+      dependencies: ["Manifests", "MeshAnalysis", "MeshCompiler", "MeshModel"],
       swiftSettings: house),
     .testTarget(
       name: "AgentProtocolTests", dependencies: ["AgentProtocol", "MeshModel"],

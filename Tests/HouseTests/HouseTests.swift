@@ -8,6 +8,7 @@ private let mayImport: [String: Set<String>] = [
   "HBONE": ["MeshModel"],
   "Identity": ["MeshModel"],
   "MeshCompiler": ["MeshModel"],
+  "MeshAnalysis": ["MeshCompiler", "MeshModel"],
   "AgentProtocol": ["MeshModel"],
   "DNS": ["MeshModel"],
   "CNI": [],
@@ -60,7 +61,8 @@ private let mayImport: [String: Set<String>] = [
 
 /// Targets in which nothing happens: values in, decisions out.
 private let pureTargets: Set = [
-  "MeshModel", "HBONE", "Identity", "MeshCompiler", "AgentProtocol", "DNS", "XDS", "CNI",
+  "MeshModel", "HBONE", "Identity", "MeshCompiler", "MeshAnalysis", "AgentProtocol", "DNS", "XDS",
+  "CNI",
 ]
 
 /// Targets that touch memory they do not own.

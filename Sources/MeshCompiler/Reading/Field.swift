@@ -62,7 +62,7 @@ struct Schema: Sendable {
 }
 
 /// The candidate with the fewest typing errors from `name`; nil when none is near.
-func nearest(to name: String, among candidates: [String]) -> String? {
+public func nearest(to name: String, among candidates: [String]) -> String? {
   let typed = Array(name.lowercased().utf8.prefix(Limit.comparedNameBytes))
   var best: (name: String, errors: Int)?
   for candidate in candidates {

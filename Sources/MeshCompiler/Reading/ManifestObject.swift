@@ -73,7 +73,7 @@ extension ManifestValue {
 }
 
 /// Text for a message: in quotes, cut to a length somebody wants to read, without control characters.
-func quoted(_ text: String) -> String {
+public func quoted(_ text: String) -> String {
   let shown = text.unicodeScalars.prefix(Limit.quotedScalars).map { scalar in
     scalar.value < 0x20 || scalar.value == 0x7f
       ? "\\u{\(String(scalar.value, radix: 16))}" : "\(scalar)"
