@@ -182,7 +182,7 @@ private func settings(
     ["run", "--node", "a", "--config", "m", "--state-dir", "s", "--drain", "soon"],
     ["status", "everything"], ["status", "-o", "yaml"],
     ["explain", "--from", "a/b", "--to", "10.0.0.1"], ["check"], ["check", "m", "--system"],
-    ["nothing"],
+    ["check", "m", "-o", "json"], ["nothing"],
   ]) func `refuses what it cannot mean`(words: [String]) {
     #expect {
       try NodeAgentCommand.parseAsRoot(words)

@@ -131,6 +131,8 @@ extension `A node` {
       for feature in ["tcx", "sk_lookup", "bpffs", "cgroup2"] {
         #expect(output.standardOutput.contains(feature))
       }
+      let json = try await run(Mesh.agentPath, "check", "--system", "-o", "json")
+      #expect(json.standardOutput.contains("\"name\" : \"sk_lookup\""), "\(json)")
     }
   }
 }

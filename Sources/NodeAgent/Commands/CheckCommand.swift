@@ -19,6 +19,7 @@ struct CheckCommand: ParsableCommand {
       Examples:
         node-agent check manifests/
         node-agent check --system
+        node-agent check --system -o json
       """)
 
   @Argument(help: "Directory of manifests.")
@@ -26,6 +27,9 @@ struct CheckCommand: ParsableCommand {
 
   @Flag(help: "Check the kernel and the machine.")
   var system = false
+
+  @Option(name: [.customShort("o"), .long], help: "table, or json with --system.")
+  var output = OutputFormat.table
 
   @Option(help: "The first part of every identity.")
   var trustDomain = "cluster.local"
@@ -36,6 +40,9 @@ struct CheckCommand: ParsableCommand {
   func validate() throws {
     guard (directory != nil) != system else {
       throw ValidationError("give a directory of manifests, or --system")
+    }
+    guard system || output == .table else {
+      throw ValidationError("--output json goes with --system")
     }
   }
 
@@ -54,6 +61,11 @@ struct CheckCommand: ParsableCommand {
 
   private func checkSystem() throws {
     let probed = KernelFeatures.probe()
+    if output == .json {
+      print(try jsonText(of: probed.features.map(FeatureReport.init)))
+      if !probed.isSufficient { throw unhealthy }
+      return
+    }
     print(probed.table.rendered(colours: StandardOutput.isTerminal), terminator: "")
     for feature in probed.features {
       guard case .fails(let reason) = feature.outcome else { continue }
@@ -77,5 +89,25 @@ extension KernelFeatures {
       ]
     }
     return table
+  }
+}
+
+/// One feature for programs.
+struct FeatureReport: Encodable {
+  let name: String
+  let isRequired: Bool
+  let isWorking: Bool
+  let purpose: String
+  let otherwise: String
+  /// Why it does not work.
+  let reason: String?
+
+  init(_ feature: KernelFeature) {
+    name = feature.name
+    isRequired = feature.importance == .required
+    isWorking = feature.isWorking
+    purpose = feature.purpose
+    otherwise = feature.otherwise
+    if case .fails(let reason) = feature.outcome { self.reason = reason } else { reason = nil }
   }
 }
