@@ -192,8 +192,8 @@ let package = Package(
     .executableTarget(
       name: "SkeinCLI",
       dependencies: [
-        "Commands", "KubernetesClient", "Linux", "Manifests", "MeshCompiler", "MeshModel",
-        "Telemetry",
+        "Commands", "KubernetesClient", "Linux", "Manifests", "MeshAnalysis", "MeshCompiler",
+        "MeshModel", "Telemetry",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),

@@ -15,4 +15,6 @@ enum Limit {
   static let namedPods = 20
   /// Bytes of a program's word that are shown.
   static let lineBytes = 2_048
+  /// One file of manifests.
+  static let fileBytes = 4 << 20
 }

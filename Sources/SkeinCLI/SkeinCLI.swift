@@ -14,8 +14,10 @@ struct SkeinCommand: AsyncParsableCommand {
     discussion: """
       Examples:
         \(Program.name) install --image registry.example/skein:0.1.0
+        \(Program.name) check
         \(Program.name) status
         \(Program.name) enroll shop
+        \(Program.name) analyze app.yaml
         \(Program.name) agent status node-a pods
         \(Program.name) explain --from shop/web-5d4f --to 10.0.0.7:80
 
@@ -26,8 +28,8 @@ struct SkeinCommand: AsyncParsableCommand {
       """,
     version: skeinVersion,
     subcommands: [
-      InstallCommand.self, UninstallCommand.self, StatusCommand.self, AgentCommand.self,
-      ProxyStatusCommand.self, ExplainCommand.self,
+      InstallCommand.self, UninstallCommand.self, CheckCommand.self, AnalyzeCommand.self,
+      StatusCommand.self, AgentCommand.self, ProxyStatusCommand.self, ExplainCommand.self,
       EnrollCommand.self, ReleaseCommand.self, VersionCommand.self,
     ])
 

@@ -46,8 +46,8 @@ private let mayImport: [String: Set<String>] = [
   ],
   "SkeinCNI": ["CNI", "Linux", "MeshModel"],
   "SkeinCLI": [
-    "ArgumentParser", "Commands", "FoundationEssentials", "KubernetesClient", "Linux", "Manifests",
-    "MeshCompiler", "MeshModel", "Synchronization", "Telemetry",
+    "ArgumentParser", "Commands", "FoundationEssentials", "KubernetesClient", "Linux",
+    "Manifests", "MeshAnalysis", "MeshCompiler", "MeshModel", "Synchronization", "Telemetry",
   ],
   "NodeAgent": [
     "AgentProtocol", "ArgumentParser", "AsyncHTTPClient", "CNI", "CertificateAuthority", "Commands",
