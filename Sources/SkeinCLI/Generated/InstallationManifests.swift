@@ -338,7 +338,7 @@ spec:
               # To make sockets in the pods' network namespaces, and with their clients' addresses.
               add: [SYS_ADMIN, NET_ADMIN, NET_RAW]
           volumeMounts:
-            - {name: state, mountPath: /run/skein}
+            - {name: state, mountPath: /run/skein, readOnly: true}
       volumes:
         - name: state
           hostPath: {path: /run/skein, type: DirectoryOrCreate}
