@@ -169,6 +169,21 @@ private let policy = """
     }
   }
 
+  @Test func `asks the node agents that run already what their kernels have`() async throws {
+    let mesh = ScriptedMesh.healthy()
+    mesh.put("/version", ["gitVersion": "v1.31.2"])
+    mesh.put(
+      "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", ["status": ["allowed": true]])
+    mesh.answer(
+      "agent-1", "check --system -o json",
+      #"[{"name":"sk_lookup","isRequired":true,"isWorking":false,"otherwise":"none is enrolled"}]"#)
+    let output = try await mesh.skein("check", "--color", "never", expecting: 1)
+    let rows = output.standardOutput.split(separator: "\n")
+      .map { $0.split(separator: " ").joined(separator: " ") }
+    #expect(rows.contains("node n1 bad sk_lookup does not work: none is enrolled"), "\(output)")
+    #expect(rows.contains("node n2 unknown does not say its kernel's release"))
+  }
+
   @Test func `ends with 2 when there is no cluster`() async throws {
     _ = try await skein(["check", "--kubeconfig", "/nowhere"], expecting: 2)
   }

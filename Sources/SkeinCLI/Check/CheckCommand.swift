@@ -26,10 +26,12 @@ struct CheckCommand: AsyncParsableCommand {
   func run() async throws {
     let view: CheckView
     do {
-      view = try await cluster.withClient { client in
-        CheckView(
-          findings: prerequisites(
-            try await ClusterFacts(client, namespace: cluster.namespace, mesh.options)))
+      view = try await cluster.withClient { client -> CheckView in
+        var facts = try await ClusterFacts(client, namespace: cluster.namespace, mesh.options)
+        if !facts.unread.contains(.pod) {
+          facts.features = try await Installation(client, cluster).features()
+        }
+        return CheckView(findings: prerequisites(facts))
       }
     } catch {
       StandardError.write("\(Program.name): \(error)")

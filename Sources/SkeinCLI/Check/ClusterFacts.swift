@@ -1,3 +1,4 @@
+import FoundationEssentials
 import KubernetesClient
 import MeshAnalysis
 import MeshCompiler
@@ -71,6 +72,45 @@ extension KubernetesClient {
     } catch {
       guard error.status?.isForbidden == true else { throw error }
       return nil
+    }
+  }
+}
+
+// MARK: What nodes say themselves
+
+/// As much of `node-agent check --system -o json` as is looked at.
+private struct FeatureAnswer: Decodable {
+  var name: String
+  var isRequired: Bool
+  var isWorking: Bool
+  var otherwise: String
+}
+
+extension Installation {
+  /// What each node's kernel has, of those nodes whose agent runs and answers.
+  func features() async throws(KubernetesError) -> [String: [NodeFeature]] {
+    let agents = try await pods(of: .nodeAgent).filter(\.isReady)
+    let answers = await sideBySide(agents) { agent in
+      (agent.node, await features(of: agent))
+    }
+    return Dictionary(answers.filter { !$0.1.isEmpty }) { first, _ in first }
+  }
+
+  /// Empty where the agent does not answer: then the kernel's release has to do.
+  private func features(of agent: PodFacts) async -> [NodeFeature] {
+    do {
+      let answer = try await client.run(
+        ["/usr/bin/node-agent", "check", "--system", "-o", "json"],
+        in: ContainerPlace(
+          namespace: namespace, pod: agent.name, container: Part.nodeAgent.rawValue),
+        within: answerTime)
+      return try JSONDecoder().decode([FeatureAnswer].self, from: Data(answer.output)).map {
+        NodeFeature(
+          name: $0.name, isRequired: $0.isRequired, isWorking: $0.isWorking,
+          otherwise: $0.otherwise)
+      }
+    } catch {
+      return []
     }
   }
 }
