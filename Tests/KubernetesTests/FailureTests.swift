@@ -182,12 +182,6 @@ extension `A cluster`.`with Skein installed from its manifests` {
     """
 }
 
-extension String {
-  /// Curl's words for a connection that was made and cut; the cut may come before curl has seen that
-  /// it was made.
-  var isRefusal: Bool { contains("reset by peer") || contains("Couldn't connect") }
-}
-
 extension Installation {
   func address(of app: String, on node: String) async throws -> String {
     try #require(try await pod(app, on: node)["status"]["podIP"].string)

@@ -122,6 +122,12 @@ struct HeldConnections: Sendable {
   }
 }
 
+extension String {
+  /// Curl's words for a connection that was made and cut; the cut may come before curl has seen that
+  /// it was made.
+  var isRefusal: Bool { contains("reset by peer") || contains("Couldn't connect") }
+}
+
 extension Installation {
   /// Starts asking in a client's pod.
   func load(in pod: String, url: String = "http://web/", limit: Int = 30) async throws -> Load {
