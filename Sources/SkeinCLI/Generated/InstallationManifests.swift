@@ -119,7 +119,8 @@ metadata:
 spec:
   selector: {app.kubernetes.io/name: control-plane}
   ports:
-    - {name: grpc-xds, port: 15012, targetPort: grpc-xds}
+    # The protocol is a part of the key, which servers before 1.22 do not fill in when they apply.
+    - {name: grpc-xds, port: 15012, targetPort: grpc-xds, protocol: TCP}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -162,8 +163,8 @@ spec:
             - --metrics-address=0.0.0.0:15020
             - --log-format=json
           ports:
-            - {name: grpc-xds, containerPort: 15012}
-            - {name: metrics, containerPort: 15020}
+            - {name: grpc-xds, containerPort: 15012, protocol: TCP}
+            - {name: metrics, containerPort: 15020, protocol: TCP}
           readinessProbe:
             httpGet: {path: /healthz, port: metrics}
             periodSeconds: 2
