@@ -75,8 +75,8 @@ int clinux_unix_pair(int ends[2]) {
   return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
 }
 
-int clinux_netlink_socket(uint32_t groups, int is_blocking) {
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (is_blocking ? 0 : SOCK_NONBLOCK), NETLINK_ROUTE);
+int clinux_netlink_socket(int family, uint32_t groups, int is_blocking) {
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (is_blocking ? 0 : SOCK_NONBLOCK), family);
   if (fd < 0) return -1;
   struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
   int on = 1;

@@ -10,12 +10,18 @@ struct NetlinkSocket: ~Copyable, Sendable {
     static let interruptedDumps = 8
   }
 
+  /// Whom to ask, by the numbers of linux/netlink.h.
+  enum Family: CInt {
+    case route = 0
+    case socketDiagnostics = 4
+  }
+
   let descriptor: OwnedDescriptor
 
   /// In the calling thread's network namespace, now and for ever.
-  init(groups: UInt32 = 0, isBlocking: Bool) throws(LinuxError) {
-    let number = try check("socket", "NETLINK_ROUTE") {
-      clinux_netlink_socket(groups, isBlocking ? 1 : 0)
+  init(_ family: Family = .route, groups: UInt32 = 0, isBlocking: Bool) throws(LinuxError) {
+    let number = try check("socket", "netlink \(family)") {
+      clinux_netlink_socket(family.rawValue, groups, isBlocking ? 1 : 0)
     }
     descriptor = OwnedDescriptor(adopting: number)
   }
