@@ -6,11 +6,14 @@
  * DNS queries over UDP go the same way while ztunnel has a socket for them. They are captured, never
  * enforced: without that socket they pass to the resolver the application addressed.
  *
+ * While a pod is enrolled or released, connections that live may go on as they began: passage.h.
+ *
  * Attached as tcx (clsact before Linux 6.6) to the egress of each interface of the pod but lo.
  */
 #include "dns.h"
 #include "maps.h"
 #include "packet.h"
+#include "passage.h"
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/tcp.h>
@@ -42,11 +45,6 @@ static __always_inline int has_no_full_owner(struct __sk_buff *skb)
 static __always_inline int is_cookie(const struct __sk_buff *skb, const struct tcphdr *tcp)
 {
 	return !skb->sk && tcp->syn && tcp->ack && !tcp->fin;
-}
-
-static __always_inline int is_reserved(__u16 port)
-{
-	return port >= REDIRECT_RESERVED_PORT_FIRST && port <= REDIRECT_RESERVED_PORT_LAST;
 }
 
 /* By the bytes that are there: the header's own length may lie. */
@@ -85,6 +83,16 @@ static __always_inline int judge_query(struct __sk_buff *skb, __u32 family)
 	return TC_ACT_UNSPEC;
 }
 
+/* All are captured, but in between. */
+static __always_inline int judge_owned(struct __sk_buff *skb, const struct packet *packet,
+				       const struct tcphdr *tcp, __u32 mode)
+{
+	if (mode == REDIRECT_CAPTURE || !may_pass(skb, packet, tcp, mode))
+		return TC_ACT_UNSPEC;
+	return allow(mode == REDIRECT_DRAIN ? REDIRECT_EGRESS_PASSED_RELEASED
+					    : REDIRECT_EGRESS_PASSED_KEPT);
+}
+
 /* TC_ACT_UNSPEC: loop it. */
 static __always_inline int judge(struct __sk_buff *skb, __u32 ip, __be16 ethertype)
 {
@@ -92,6 +100,7 @@ static __always_inline int judge(struct __sk_buff *skb, __u32 ip, __be16 etherty
 	struct tcphdr tcp = {};
 	enum verdict verdict;
 	__u64 cgroup;
+	__u32 mode;
 
 	if (skb->vlan_present)
 		return drop(REDIRECT_EGRESS_DROPPED_PROTOCOL);
@@ -121,8 +130,11 @@ static __always_inline int judge(struct __sk_buff *skb, __u32 ip, __be16 etherty
 		if (answers_probe(&packet.reply))
 			return allow(REDIRECT_EGRESS_PASSED_PROBE);
 	}
+	mode = passage_mode();
 	if (!has_no_full_owner(skb))
-		return TC_ACT_UNSPEC;
+		return judge_owned(skb, &packet, &tcp, mode);
+	if (mode == REDIRECT_DRAIN)
+		return allow(REDIRECT_EGRESS_PASSED_RELEASED);
 	if (is_cookie(skb, &tcp) && is_reserved(packet.reply.source_port))
 		return TC_ACT_UNSPEC;
 	if (packet.tcp && is_bare_control(skb, &packet, &tcp))

@@ -136,6 +136,9 @@ int lookup(struct bpf_sk_lookup *context)
 		return pass(REDIRECT_LOOKUP_PASSED_PROBE);
 	if (flow.destination_port == REDIRECT_HBONE_PORT)
 		return give_to(context, first + REDIRECT_HBONE4, REDIRECT_LOOKUP_HBONE);
+	/* Other nodes may not know yet that the pod leaves the mesh; a client without it must not wait. */
+	if (passage_mode() == REDIRECT_DRAIN)
+		return pass(REDIRECT_LOOKUP_PASSED_RELEASED);
 	return give_to(context, first + REDIRECT_INBOUND4, REDIRECT_LOOKUP_INBOUND);
 }
 

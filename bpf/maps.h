@@ -44,12 +44,28 @@ struct {
 	__uint(max_entries, REDIRECT_COUNTERS);
 } counters SEC(".maps");
 
+/* Per pod. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct redirect_passage);
+	__uint(max_entries, 1);
+} passage SEC(".maps");
+
 static __always_inline void count(__u32 counter)
 {
 	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
 
 	if (value)
 		(*value)++;
+}
+
+static __always_inline __u32 passage_mode(void)
+{
+	__u32 slot = 0;
+	struct redirect_passage *now = bpf_map_lookup_elem(&passage, &slot);
+
+	return now ? now->mode : REDIRECT_CAPTURE;
 }
 
 static __always_inline struct redirect_address mapped4(__be32 address)

@@ -150,6 +150,12 @@ public struct RedirectionCounters: Hashable, Sendable {
   /// Left for their own resolver because ztunnel has no DNS socket.
   public var passedDNS: UInt64 = 0
   public var givenDNS: UInt64 = 0
+  // On the pod's way in and out: see `Passage`.
+  public var passedKept: UInt64 = 0
+  public var passedReleased: UInt64 = 0
+  /// Packets of connections for which there was no room, and which are cut.
+  public var keptOverflow: UInt64 = 0
+  public var leftReleased: UInt64 = 0
 
   public init() {}
 
@@ -163,6 +169,8 @@ public struct RedirectionCounters: Hashable, Sendable {
       ("given_inbound", givenInbound), ("given_hbone", givenHBONE), ("left_local", leftLocal),
       ("left_probe", leftProbe), ("dropped_no_listener", droppedNoListener),
       ("looped_dns", loopedDNS), ("passed_dns", passedDNS), ("given_dns", givenDNS),
+      ("passed_kept", passedKept), ("passed_released", passedReleased),
+      ("kept_overflow", keptOverflow), ("left_released", leftReleased),
     ]
   }
 }

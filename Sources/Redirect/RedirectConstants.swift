@@ -26,6 +26,12 @@ public enum RedirectLimit {
   /// Enrolled pods of a node.
   public static let namespaces = Int(REDIRECT_NAMESPACES_MAX)
   public static let addressesPerPod = Int(REDIRECT_LOCAL_ADDRESSES_MAX)
+  /// Connections of a pod that may live on while it is enrolled or released; the rest is cut.
+  public static let keptConnections = Int(REDIRECT_KEPT_CONNECTIONS_MAX)
+  /// Those that may come up between the moment a pod's are counted and the moment it is captured.
+  public static let keptReserve = 1_024
+  /// How often a release begins anew because more came up than there was room for.
+  public static let keptAttempts = 3
   public static let interfacesPerPod = Int(REDIRECT_INTERFACES_MAX)
   /// Bytes of a namespace's path that are kept for `uninstall`; a longer one is found by its inode.
   public static let namespacePathBytes = Int(REDIRECT_NAMESPACE_PATH_MAX) - 1

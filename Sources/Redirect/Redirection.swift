@@ -4,7 +4,7 @@ public import MeshModel
 /// One node's redirection: which pods' connections the kernel hands to ztunnel.
 ///
 /// In: pods, their namespaces and ztunnel's listeners. Out: programs, links and maps, all pinned under
-/// `/sys/fs/bpf/skein/v2/<node>/`, and rules, routes and sysctls in the pods' namespaces. Never here:
+/// `/sys/fs/bpf/skein/v3/<node>/`, and rules, routes and sysctls in the pods' namespaces. Never here:
 /// policy, and any state of its own. The kernel and the pins are the only state, so a node agent that
 /// starts again goes on where the last one was, and an enrolled pod stays closed while there is none.
 ///
@@ -36,8 +36,34 @@ public struct Redirection: ~Copyable, Sendable {
   /// Also for a pod that has pins already: completes what is missing and replaces old programs.
   /// Takes the pod's addresses and interfaces from the kernel, beside those the model gives it.
   /// Without listeners those in place stay; a pod that has none is closed.
+  ///
+  /// - deadline: until when the connections that the pod has now may go on; nil: they are cut. A pod
+  ///   that is captured already keeps what it was given.
   public borrowing func enrol(
-    _ pod: PodRedirection, namespace: borrowing NetworkNamespace, listeners: PodListeners?
+    _ pod: PodRedirection, namespace: borrowing NetworkNamespace, listeners: PodListeners?,
+    keepingUntil deadline: Instant? = nil
+  ) throws(RedirectError) {
+    try bring(pod, namespace, listeners, room: deadline != nil) { desired, current in
+      RedirectionPlan.enrolling(desired, from: current, keepingUntil: deadline)
+    }
+  }
+
+  /// Has ztunnel take tunnels for the pod while all its other connections are its own.
+  ///
+  /// For a pod that is to be enrolled later, when it has no connections. It is not captured.
+  public borrowing func open(
+    _ pod: PodRedirection, namespace: borrowing NetworkNamespace, listeners: PodListeners,
+    until: Instant
+  ) throws(RedirectError) {
+    try bring(pod, namespace, listeners, room: false) { desired, current in
+      RedirectionPlan.opening(desired, from: current, until: until)
+    }
+  }
+
+  /// Carries out what `plan` makes of the pod as it is.
+  private borrowing func bring(
+    _ pod: PodRedirection, _ namespace: borrowing NetworkNamespace, _ listeners: PodListeners?,
+    room: Bool, by plan: (DesiredRedirection, CurrentRedirection?) -> [RedirectionChange]
   ) throws(RedirectError) {
     let pins = try directory.pod(pod.uid)
     let identity = try NamespaceIdentity(of: namespace)
@@ -47,20 +73,26 @@ public struct Redirection: ~Copyable, Sendable {
       let network = try PodNamespace()
       let desired = try network.desired(for: pod.addresses)
       try require(pod, has: desired.addresses)
-      if let kernel = try PodKernel.open(pins) {
-        try kernel.require(identity)
-        try kernel.change { $0.namespacePath = pod.namespacePath }
-        let current = try kernel.current(desired.interfaces)
-        let plan = RedirectionPlan.enrolling(desired, from: current)
-        try carryOut(plan, on: kernel, network, namespace: number, listeners: listeners)
-        return
+      guard let kernel = try PodKernel.open(pins) else {
+        let facts = StoredFacts(
+          namespaceInode: identity.inode, namespaceCookie: identity.cookie,
+          namespacePath: pod.namespacePath, attachment: attachment,
+          fingerprint: EmbeddedObject.fingerprint)
+        let count = try room ? connectionCount(desired.addresses, network) : nil
+        return try enrolAnew(
+          pins, facts, plan(desired, nil), network, namespace: number, listeners: listeners,
+          room: count.map(PodKernel.room) ?? 1)
       }
-      let facts = StoredFacts(
-        namespaceInode: identity.inode, namespaceCookie: identity.cookie,
-        namespacePath: pod.namespacePath, attachment: attachment,
-        fingerprint: EmbeddedObject.fingerprint)
-      try enrolAnew(
-        pins, facts, desired, network, namespace: number, listeners: listeners)
+      try kernel.require(identity)
+      try kernel.change { $0.namespacePath = pod.namespacePath }
+      let changes = plan(desired, try kernel.current(desired.interfaces))
+      guard changes.contains(.recordConnections) else {
+        return try carryOut(changes, on: kernel, network, namespace: number, listeners: listeners)
+      }
+      let count = try connectionCount(desired.addresses, network)
+      try carryOut(
+        changes, on: try makeRoom(for: count, in: kernel), network, namespace: number,
+        listeners: listeners)
     }
   }
 

@@ -38,6 +38,9 @@ int cbpf_clsact_query(int interface, unsigned *program_id);
 /* BPF_MAP_CREATE without a name's BTF; negative errno on failure. */
 int cbpf_array_make(const char *name, unsigned value_size);
 
+/* The same for a hash that takes memory for what is in it. */
+int cbpf_hash_make(const char *name, unsigned key_size, unsigned value_size, unsigned room);
+
 /* Of struct bpf_sk_lookup's newest field that lookup.bpf.c reads; Linux 5.17. */
 size_t cbpf_ingress_interface_offset(void);
 

@@ -8,7 +8,7 @@
  */
 #include <linux/types.h>
 
-#define REDIRECT_ABI_VERSION 2
+#define REDIRECT_ABI_VERSION 3
 
 /* Packets that come back through lo carry MARK in the bits of MASK; the other bits stay theirs. */
 #define REDIRECT_MARK 0x5ce10000u
@@ -34,6 +34,7 @@
 #define REDIRECT_LOCAL_ADDRESSES_MAX 256
 #define REDIRECT_INTERFACES_MAX 32
 #define REDIRECT_NAMESPACE_PATH_MAX 256
+#define REDIRECT_KEPT_CONNECTIONS_MAX 65536
 
 /* A probe's answers may leave this long after the prober closed its end (TIME_WAIT and more). */
 #define REDIRECT_PROBE_LINGER_NANOSECONDS 120000000000ull
@@ -61,6 +62,36 @@ struct redirect_probe {
 	__u64 closed_at;
 };
 _Static_assert(sizeof(struct redirect_probe) == 8, "redirect_probe has padding");
+
+/* What becomes of a pod's connections: slot 0 of its `passage`. Nothing written is CAPTURE. */
+enum redirect_mode {
+	REDIRECT_CAPTURE = 0, /* all go to ztunnel */
+	REDIRECT_ENTER = 1,   /* on the way in: all pass, and each that does is written down */
+	REDIRECT_KEEP = 2,    /* those that passed then pass, all others go to ztunnel */
+	REDIRECT_LEAVE = 3,   /* on the way out: ztunnel's are written down */
+	REDIRECT_DRAIN = 4,   /* those written down stay ztunnel's, all others pass */
+};
+
+/* until: CLOCK_BOOTTIME nanoseconds when the connections that were let live are cut. */
+struct redirect_passage {
+	__u32 mode;
+	__u32 reserved;
+	__u64 until;
+};
+_Static_assert(sizeof(struct redirect_passage) == 16, "redirect_passage has padding");
+
+/* A connection whose socket's cookie is in `kept`: PASS is of before enrolment, LOOP is ztunnel's. */
+enum redirect_keeping {
+	REDIRECT_PASS = 0,
+	REDIRECT_LOOP = 1,
+};
+
+/* flow: as the packets from outside go. A socket that connects anew is no longer the same. */
+struct redirect_kept {
+	struct redirect_flow flow;
+	__u32 keeping;
+};
+_Static_assert(sizeof(struct redirect_kept) == 40, "redirect_kept has padding");
 
 /* The slots of a pod's `listeners` sockmap; the order of AgentProtocol's ListenerKind. */
 enum redirect_listener {
@@ -99,7 +130,11 @@ enum redirect_counter {
 	REDIRECT_EGRESS_LOOPED_DNS = 14, /* a query, counted in EGRESS_LOOPED too */
 	REDIRECT_EGRESS_PASSED_DNS = 15, /* a query while ztunnel has no DNS socket */
 	REDIRECT_LOOKUP_DNS = 16,
-	REDIRECT_COUNTERS = 17,
+	REDIRECT_EGRESS_PASSED_KEPT = 17,     /* of a connection that the pod had when it was enrolled */
+	REDIRECT_EGRESS_PASSED_RELEASED = 18, /* of one that it made while it was released */
+	REDIRECT_EGRESS_KEPT_OVERFLOW = 19,   /* not written down: it is cut once others are captured */
+	REDIRECT_LOOKUP_PASSED_RELEASED = 20,
+	REDIRECT_COUNTERS = 21,
 };
 
 /* How the egress program hangs on the pod's interfaces. */
@@ -113,7 +148,8 @@ enum redirect_sysctl {
 	REDIRECT_FWMARK_REFLECT4 = 0,
 	REDIRECT_FWMARK_REFLECT6 = 1,
 	REDIRECT_ACCEPT_LOCAL = 2,
-	REDIRECT_SYSCTLS = 3,
+	REDIRECT_ACCEPT_MARK = 3, /* only while the pod is released */
+	REDIRECT_SYSCTLS = 4,
 };
 #define REDIRECT_SYSCTL_UNTOUCHED (-1)
 
@@ -136,8 +172,9 @@ struct redirect_facts {
 	__u32 is_complete;
 	__s32 sysctl_before[REDIRECT_SYSCTLS];
 	__u32 interface_count;
+	__u32 reserved;
 	struct redirect_interface interfaces[REDIRECT_INTERFACES_MAX];
 	__u8 namespace_path[REDIRECT_NAMESPACE_PATH_MAX]; /* NUL-terminated; empty when unknown */
 };
-_Static_assert(sizeof(struct redirect_facts) == 24 + 8 + 16 + 256 + 256,
+_Static_assert(sizeof(struct redirect_facts) == 24 + 8 + 24 + 256 + 256,
 	       "redirect_facts has padding");

@@ -24,6 +24,18 @@ struct BPFMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: ~Copyable {
     }
   }
 
+  /// False when the key is there already, or the map is full.
+  func putNew(_ key: Key, _ value: Value) throws(RedirectError) -> Bool {
+    var key = key
+    var value = value
+    let result = unsafe bpf_map_update_elem(
+      descriptor.number, &key, &value, UInt64(BPF_NOEXIST))
+    if result == 0 { return true }
+    let error = failure("bpf_map_update_elem")
+    if errno == EEXIST || errno == E2BIG { return false }
+    throw error
+  }
+
   /// Nil when the key is not there.
   func value(_ key: Key, else zero: Value) throws(RedirectError) -> Value? {
     var key = key

@@ -84,6 +84,16 @@ enum BPFSystem {
     return facts.id
   }
 
+  /// How many entries a map takes.
+  static func room(ofMap map: CInt) throws(RedirectError) -> Int {
+    var facts = bpf_map_info()
+    var size = UInt32(MemoryLayout<bpf_map_info>.size)
+    guard unsafe bpf_obj_get_info_by_fd(map, &facts, &size) == 0 else {
+      throw .map(name: "map", LinuxError(call: "bpf_obj_get_info_by_fd", errno: errno))
+    }
+    return Int(facts.max_entries)
+  }
+
   /// The program's C name, at most 15 bytes.
   static func name(ofProgram id: UInt32) throws(RedirectError) -> String {
     let number = bpf_prog_get_fd_by_id(id)

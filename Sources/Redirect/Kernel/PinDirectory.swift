@@ -3,12 +3,12 @@ import Linux
 
 /// Where the pins of one node are.
 ///
-///     /sys/fs/bpf/skein/v2/<node>/+shared/{agent_cgroups,probe_flows,
+///     /sys/fs/bpf/skein/v3/<node>/+shared/{agent_cgroups,probe_flows,
 ///                                          enrolled_namespaces,probes,guard}
-///     /sys/fs/bpf/skein/v2/<node>/<pod>/{listeners,dns_sockets,local_addresses,
-///                                        counters,facts}                             maps
-///     /sys/fs/bpf/skein/v2/<node>/<pod>/{lookup,egress,egress_bare}                  programs
-///     /sys/fs/bpf/skein/v2/<node>/<pod>/{lookup_link,egress_link_<id>…}              links
+///     /sys/fs/bpf/skein/v3/<node>/<pod>/{listeners,dns_sockets,local_addresses,
+///                                        counters,passage,kept,facts}                maps
+///     /sys/fs/bpf/skein/v3/<node>/<pod>/{lookup,egress,egress_bare}                  programs
+///     /sys/fs/bpf/skein/v3/<node>/<pod>/{lookup_link,egress_link_<id>…}              links
 struct PinDirectory: Hashable, Sendable {
   static let root = "\(RedirectConstants.bpfFileSystem)/skein"
   static let versioned = "\(root)/v\(RedirectConstants.abiVersion)"
@@ -67,6 +67,8 @@ struct PodPins: Hashable, Sendable {
   var dnsSockets: String { "\(path)/dns_sockets" }
   var addresses: String { "\(path)/local_addresses" }
   var counters: String { "\(path)/counters" }
+  var passage: String { "\(path)/passage" }
+  var kept: String { "\(path)/kept" }
   var facts: String { "\(path)/facts" }
   var lookupLink: String { "\(path)/lookup_link" }
 

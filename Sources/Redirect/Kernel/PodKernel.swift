@@ -13,6 +13,9 @@ struct PodKernel: ~Copyable {
   let dnsSockets: BPFMap<UInt32, UInt64>
   let addresses: BPFMap<redirect_address, UInt8>
   let counters: OwnedDescriptor
+  let passageMap: BPFMap<UInt32, redirect_passage>
+  /// By the cookie of the pod's own socket.
+  let kept: BPFMap<UInt64, redirect_kept>
   private let factsMap: BPFMap<UInt32, redirect_facts>
 
   /// Opens what is pinned; nil when there is no directory or it has no facts, so nothing was attached.
@@ -22,12 +25,16 @@ struct PodKernel: ~Copyable {
       pins: pins, listeners: BPFMap("listeners", try BPFSystem.open(pins.listeners)),
       dnsSockets: BPFMap("dns_sockets", try BPFSystem.open(pins.dnsSockets)),
       addresses: BPFMap("local_addresses", try BPFSystem.open(pins.addresses)),
-      counters: try BPFSystem.open(pins.counters), factsMap: BPFMap("facts", facts))
+      counters: try BPFSystem.open(pins.counters),
+      passageMap: BPFMap("passage", try BPFSystem.open(pins.passage)),
+      kept: BPFMap("kept", try BPFSystem.open(pins.kept)), factsMap: BPFMap("facts", facts))
   }
 
   /// Loads and pins everything, the facts last as the sign of a whole set; nothing is attached.
+  ///
+  /// - room: how many connections may live on while others are captured.
   static func make(
-    _ pins: PodPins, facts: StoredFacts, shared: borrowing SharedMaps
+    _ pins: PodPins, facts: StoredFacts, room: Int = 1, shared: borrowing SharedMaps
   ) throws(RedirectError) -> PodKernel {
     // A directory without facts is what a crash left of this very step.
     if pins.exists { try pins.remove() }
@@ -35,10 +42,13 @@ struct PodKernel: ~Copyable {
     let lookup = try LoadedObject.load(.lookup, programs: ["lookup"], reusing: shared.byName)
     let counters = try lookup.map("counters")
     let dnsSockets = try lookup.map("dns_sockets")
+    let passage = try lookup.map("passage")
+    let kept = try makeKept(room: room)
     let egress = try LoadedObject.load(
       .egress, programs: egressPrograms,
       reusing: shared.byName + [
         ("counters", counters.number), ("dns_sockets", dnsSockets.number),
+        ("passage", passage.number), ("kept", kept.descriptor.number),
       ])
     let listeners = try lookup.map("listeners")
     let addresses = try lookup.map("local_addresses")
@@ -60,17 +70,22 @@ struct PodKernel: ~Copyable {
     try BPFSystem.pin(dnsSockets.number, at: pins.dnsSockets)
     try BPFSystem.pin(addresses.number, at: pins.addresses)
     try BPFSystem.pin(counters.number, at: pins.counters)
+    try BPFSystem.pin(passage.number, at: pins.passage)
+    try BPFSystem.pin(kept.descriptor.number, at: pins.kept)
     try BPFSystem.pin(factsMap.descriptor.number, at: pins.facts)
     return PodKernel(
       pins: pins, listeners: BPFMap("listeners", listeners),
       dnsSockets: BPFMap("dns_sockets", dnsSockets),
-      addresses: BPFMap("local_addresses", addresses), counters: counters, factsMap: factsMap)
+      addresses: BPFMap("local_addresses", addresses), counters: counters,
+      passageMap: BPFMap("passage", passage), kept: kept, factsMap: factsMap)
   }
 
   private init(
     pins: PodPins, listeners: consuming BPFMap<UInt32, UInt64>,
     dnsSockets: consuming BPFMap<UInt32, UInt64>,
     addresses: consuming BPFMap<redirect_address, UInt8>, counters: consuming OwnedDescriptor,
+    passageMap: consuming BPFMap<UInt32, redirect_passage>,
+    kept: consuming BPFMap<UInt64, redirect_kept>,
     factsMap: consuming BPFMap<UInt32, redirect_facts>
   ) {
     self.pins = pins
@@ -78,6 +93,8 @@ struct PodKernel: ~Copyable {
     self.dnsSockets = dnsSockets
     self.addresses = addresses
     self.counters = counters
+    self.passageMap = passageMap
+    self.kept = kept
     self.factsMap = factsMap
   }
 
@@ -138,41 +155,5 @@ struct PodKernel: ~Copyable {
       filled.append(try dnsSockets.value(slot, else: 0) != nil)
     }
     return filled
-  }
-
-  func readCounters() throws(RedirectError) -> RedirectionCounters {
-    let processors = Int(libbpf_num_possible_cpus())
-    guard processors > 0 else {
-      throw .map(
-        name: "counters", LinuxError(call: "libbpf_num_possible_cpus", errno: CInt(-processors)))
-    }
-    var slots: [UInt64] = []
-    for slot in 0..<UInt32(REDIRECT_COUNTERS.rawValue) {
-      slots.append(try sumOverProcessors(counters.number, slot: slot, processors: processors))
-    }
-    return RedirectionCounters(slots: slots)
-  }
-}
-
-extension RedirectionCounters {
-  init(slots: [UInt64]) {
-    func value(_ counter: redirect_counter) -> UInt64 { slots[Int(counter.rawValue)] }
-    looped = value(REDIRECT_EGRESS_LOOPED)
-    passedAgent = value(REDIRECT_EGRESS_PASSED_AGENT)
-    passedProbe = value(REDIRECT_EGRESS_PASSED_PROBE)
-    passedOther = value(REDIRECT_EGRESS_PASSED_OTHER)
-    passedControl = value(REDIRECT_EGRESS_PASSED_CONTROL)
-    droppedOrphan = value(REDIRECT_EGRESS_DROPPED_ORPHAN)
-    droppedProtocol = value(REDIRECT_EGRESS_DROPPED_PROTOCOL)
-    droppedMalformed = value(REDIRECT_EGRESS_DROPPED_MALFORMED)
-    givenOutbound = value(REDIRECT_LOOKUP_OUTBOUND)
-    givenInbound = value(REDIRECT_LOOKUP_INBOUND)
-    givenHBONE = value(REDIRECT_LOOKUP_HBONE)
-    leftLocal = value(REDIRECT_LOOKUP_PASSED_LOCAL)
-    leftProbe = value(REDIRECT_LOOKUP_PASSED_PROBE)
-    droppedNoListener = value(REDIRECT_LOOKUP_DROPPED)
-    loopedDNS = value(REDIRECT_EGRESS_LOOPED_DNS)
-    passedDNS = value(REDIRECT_EGRESS_PASSED_DNS)
-    givenDNS = value(REDIRECT_LOOKUP_DNS)
   }
 }

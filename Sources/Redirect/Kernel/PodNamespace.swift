@@ -102,7 +102,7 @@ final class PodNamespace {
         missing.append("\(route) is missing")
       }
     }
-    for sysctl in RedirectionSysctl.allCases where families.contains(sysctl.family) {
+    for sysctl in RedirectionSysctl.ofCapture where families.contains(sysctl.family) {
       let value = try value(of: sysctl)
       if value != 1 {
         missing.append("\(sysctl.name) is \(value.map(String.init) ?? "absent"), not 1")

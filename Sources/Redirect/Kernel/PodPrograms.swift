@@ -122,14 +122,17 @@ extension PodKernel {
   /// Loads this build's programs over the same maps and puts them in place, hook by hook.
   ///
   /// Filters are replaced only when the thread is in the namespace; whether all was replaced.
+  ///
+  /// - kept: in place of the map of this name, which may be too small.
   func replacePrograms(
-    shared: borrowing SharedMaps, isInNamespace: Bool
+    shared: borrowing SharedMaps, isInNamespace: Bool, kept number: CInt? = nil
   ) throws(RedirectError) -> Bool {
     let facts = try facts()
     if facts.attachment == .clsact && !isInNamespace { return false }
     let maps =
       shared.byName + [
         ("counters", counters.number), ("dns_sockets", dnsSockets.descriptor.number),
+        ("passage", passageMap.descriptor.number),
       ]
     let lookup = try LoadedObject.load(
       .lookup, programs: ["lookup"],
@@ -137,7 +140,9 @@ extension PodKernel {
         ("listeners", listeners.descriptor.number),
         ("local_addresses", addresses.descriptor.number),
       ])
-    let egress = try LoadedObject.load(.egress, programs: PodKernel.egressPrograms, reusing: maps)
+    let egress = try LoadedObject.load(
+      .egress, programs: PodKernel.egressPrograms,
+      reusing: maps + [("kept", number ?? kept.descriptor.number)])
     let lookupProgram = try lookup.program("lookup")
     if let link = try BPFSystem.openIfThere(pins.lookupLink) {
       try BPFSystem.update(link: link.number, to: lookupProgram.number, hook: "sk_lookup")

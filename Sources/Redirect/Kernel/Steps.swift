@@ -7,12 +7,11 @@ import MeshModel
 extension Redirection {
   /// Makes everything; whatever fails, everything is taken away again before the error is told.
   borrowing func enrolAnew(
-    _ pins: PodPins, _ facts: StoredFacts, _ desired: DesiredRedirection,
-    _ network: PodNamespace, namespace: CInt, listeners: PodListeners?
+    _ pins: PodPins, _ facts: StoredFacts, _ plan: [RedirectionChange],
+    _ network: PodNamespace, namespace: CInt, listeners: PodListeners?, room: Int
   ) throws(RedirectError) {
-    let kernel = try makeObjects(pins, facts)
+    let kernel = try makeObjects(pins, facts, room: room)
     do throws(RedirectError) {
-      let plan = RedirectionPlan.enrolling(desired, from: nil)
       try carryOut(plan, on: kernel, network, namespace: namespace, listeners: listeners)
     } catch {
       try undo(after: error) { () throws(RedirectError) in
@@ -26,10 +25,10 @@ extension Redirection {
   }
 
   private borrowing func makeObjects(
-    _ pins: PodPins, _ facts: StoredFacts
+    _ pins: PodPins, _ facts: StoredFacts, room: Int
   ) throws(RedirectError) -> PodKernel {
     do throws(RedirectError) {
-      return try PodKernel.make(pins, facts: facts, shared: shared)
+      return try PodKernel.make(pins, facts: facts, room: room, shared: shared)
     } catch {
       try undo(after: error) { () throws(RedirectError) in try pins.remove() }
       throw error
@@ -60,6 +59,10 @@ extension Redirection {
       case .sweepEgress:
         let present = try network.links().map { UInt32(bitPattern: $0.index) }
         try kernel.sweepEgress(present: Set(present))
+      case .setPassage(let passage): try kernel.put(passage)
+      case .recordConnections:
+        try kernel.record(
+          try network.connections(of: kernel.localAddresses(), agentCgroups: agentCgroups()))
       case .complete: try kernel.change { $0.isComplete = true }
       case .detachEgress, .unguardNamespace, .detachLookup, .removeRoute, .removeRule, .restore,
         .removeObjects:
@@ -82,7 +85,8 @@ extension Redirection {
     case .removeRule(let family): try network?.removeRule(family)
     case .restore(let sysctl): try kernel.restore(sysctl, in: network)
     case .makeObjects, .replacePrograms, .putListeners, .putAddress, .removeAddress, .attachLookup,
-      .addRule, .addRoute, .set, .guardNamespace, .attachEgress, .sweepEgress, .complete:
+      .addRule, .addRoute, .set, .guardNamespace, .attachEgress, .sweepEgress, .setPassage,
+      .recordConnections, .complete:
       preconditionFailure("\(change) is no step of a release")
     }
   }
@@ -154,7 +158,8 @@ extension PodKernel {
     let facts = try facts()
     return CurrentRedirection(
       addresses: try localAddresses(), interfaces: covered, hasLookup: try hasLookup(),
-      isThisBuild: facts.fingerprint == EmbeddedObject.fingerprint, isComplete: facts.isComplete)
+      isThisBuild: facts.fingerprint == EmbeddedObject.fingerprint, isComplete: facts.isComplete,
+      mode: try passage().mode)
   }
 
   func add(_ address: IPAddress) throws(RedirectError) {

@@ -28,7 +28,10 @@ extension StoredFacts {
     attachment = stored.attachment == REDIRECT_CLSACT.rawValue ? .clsact : .tcx
     fingerprint = stored.object_fingerprint
     isComplete = stored.is_complete != 0
-    let before = [stored.sysctl_before.0, stored.sysctl_before.1, stored.sysctl_before.2]
+    let before = [
+      stored.sysctl_before.0, stored.sysctl_before.1, stored.sysctl_before.2,
+      stored.sysctl_before.3,
+    ]
     for sysctl in RedirectionSysctl.allCases
     where before[sysctl.rawValue] != REDIRECT_SYSCTL_UNTOUCHED {
       sysctls[sysctl] = before[sysctl.rawValue]
@@ -59,7 +62,9 @@ extension StoredFacts {
     func before(_ sysctl: RedirectionSysctl) -> Int32 {
       sysctls[sysctl] ?? REDIRECT_SYSCTL_UNTOUCHED
     }
-    stored.sysctl_before = (before(.fwmarkReflect4), before(.fwmarkReflect6), before(.acceptLocal))
+    stored.sysctl_before = (
+      before(.fwmarkReflect4), before(.fwmarkReflect6), before(.acceptLocal), before(.acceptMark)
+    )
     stored.interface_count = UInt32(interfaces.count)
     unsafe withUnsafeMutableBytes(of: &stored.interfaces) { bytes in
       let slots = unsafe bytes.bindMemory(to: redirect_interface.self)

@@ -5,13 +5,18 @@ enum IPFamily: Hashable, Sendable, CaseIterable {
   case v4, v6
 }
 
-/// A sysctl of the pod's namespace that an enrolment sets to 1.
+/// A sysctl of the pod's namespace that is set to 1.
 enum RedirectionSysctl: Int, Hashable, Sendable, CaseIterable {
   /// Closed ports answer into the pod, not to the client whose address ztunnel kept.
   case fwmarkReflect4 = 0
   case fwmarkReflect6 = 1
   /// lo takes IPv4 packets whose source is the pod's own address: those that were looped.
   case acceptLocal = 2
+  /// What the application answers to ztunnel stays in the pod, though nothing is looped any more.
+  case acceptMark = 3
+
+  /// Those an enrolled pod has; the others are for the way out.
+  static let ofCapture: [RedirectionSysctl] = [.fwmarkReflect4, .fwmarkReflect6, .acceptLocal]
 
   /// The path below /proc/sys.
   var name: String {
@@ -19,6 +24,7 @@ enum RedirectionSysctl: Int, Hashable, Sendable, CaseIterable {
     case .fwmarkReflect4: "net/ipv4/fwmark_reflect"
     case .fwmarkReflect6: "net/ipv6/fwmark_reflect"
     case .acceptLocal: "net/ipv4/conf/lo/accept_local"
+    case .acceptMark: "net/ipv4/tcp_fwmark_accept"
     }
   }
 
@@ -63,6 +69,7 @@ struct CurrentRedirection: Hashable, Sendable {
   /// Whether the programs are this build's.
   var isThisBuild = true
   var isComplete = false
+  var mode = Passage.Mode.capture
 }
 
 /// One step, safe if the next never happens.
@@ -79,6 +86,10 @@ enum RedirectionChange: Hashable, Sendable {
   /// Denies the pod's sockets what would write past the egress program.
   case guardNamespace
   case attachEgress(PodInterface)
+  /// Says what becomes of the pod's connections from now on.
+  case setPassage(Passage)
+  /// Writes down the connections that are there.
+  case recordConnections
   case complete
 
   case removeAddress(IPAddress)
@@ -99,8 +110,11 @@ enum RedirectionPlan {
   /// Connections are given to ztunnel before its answers find their way, and only then are packets
   /// looped: whatever is cut short, nothing that was encrypted becomes plain. Rules, routes and sysctls
   /// come again each time, since a pod may have removed them.
+  ///
+  /// - deadline: until when connections of a pod that is not captured yet may go on; nil: not at all.
   static func enrolling(
-    _ desired: DesiredRedirection, from current: CurrentRedirection?
+    _ desired: DesiredRedirection, from current: CurrentRedirection?,
+    keepingUntil deadline: Instant? = nil
   ) -> [RedirectionChange] {
     var changes: [RedirectionChange] = []
     if let current {
@@ -111,18 +125,64 @@ enum RedirectionPlan {
     let current = current ?? CurrentRedirection()
     changes += additions(desired.addresses, to: current.addresses)
     changes.append(.putListeners)
+    let wasCaptured = current.isComplete && [.capture, .keep].contains(current.mode)
+    if let deadline, !wasCaptured {
+      changes += capturingLate(desired, from: current, keepingUntil: deadline)
+    } else {
+      if !current.hasLookup { changes.append(.attachLookup) }
+      changes += settings(desired)
+      changes.append(.guardNamespace)
+      changes += interfaceChanges(desired, from: current)
+      if !wasCaptured, current.mode != .capture { changes.append(.setPassage(.capture)) }
+    }
+    changes += removals(of: current.addresses, keeping: desired.addresses)
+    if current.mode == .leave || current.mode == .drain { changes.append(.restore(.acceptMark)) }
+    changes.append(.complete)
+    return changes
+  }
+
+  /// The same, where connections that live go on.
+  ///
+  /// What passes is written down before what is there is, and both before ztunnel gets anything: no
+  /// connection falls between the two.
+  private static func capturingLate(
+    _ desired: DesiredRedirection, from current: CurrentRedirection, keepingUntil deadline: Instant
+  ) -> [RedirectionChange] {
+    var changes: [RedirectionChange] = [.setPassage(Passage(.enter, until: deadline))]
+    changes += interfaceChanges(desired, from: current)
+    changes.append(.recordConnections)
+    changes += settings(desired)
     if !current.hasLookup { changes.append(.attachLookup) }
+    changes.append(.guardNamespace)
+    changes.append(.setPassage(Passage(.keep, until: deadline)))
+    return changes
+  }
+
+  /// The steps that have a pod take tunnels while all else is its own still, until it is enrolled.
+  ///
+  /// Nothing is complete then, and an enrolment goes on from there.
+  static func opening(
+    _ desired: DesiredRedirection, from current: CurrentRedirection?, until: Instant
+  ) -> [RedirectionChange] {
+    var changes: [RedirectionChange] = current == nil ? [.makeObjects] : []
+    if current?.isThisBuild == false { changes.append(.replacePrograms) }
+    changes += additions(desired.addresses, to: current?.addresses ?? [])
+    changes += [.putListeners, .setPassage(Passage(.drain, until: until))]
+    changes += settings(desired)
+    changes.append(.set(.acceptMark))
+    if current?.hasLookup != true { changes.append(.attachLookup) }
+    return changes + removals(of: current?.addresses ?? [], keeping: desired.addresses)
+  }
+
+  private static func settings(_ desired: DesiredRedirection) -> [RedirectionChange] {
+    var changes: [RedirectionChange] = []
     for family in desired.families {
       changes.append(.addRule(family))
       changes.append(.addRoute(family, source: desired.routeSource(family)))
     }
-    changes += RedirectionSysctl.allCases.filter { desired.families.contains($0.family) }
-      .map(RedirectionChange.set)
-    changes.append(.guardNamespace)
-    changes += interfaceChanges(desired, from: current)
-    changes += removals(of: current.addresses, keeping: desired.addresses)
-    changes.append(.complete)
     return changes
+      + RedirectionSysctl.ofCapture.filter { desired.families.contains($0.family) }
+      .map(RedirectionChange.set)
   }
 
   /// The steps after an address or interface came or went.

@@ -5,7 +5,7 @@ import MeshModel
 import Testing
 
 /// What a pod's namespace holds that an enrolment would have put there.
-private func traces(_ town: Town) throws -> [String] {
+func traces(_ town: Town) throws -> [String] {
   let netlink = try Netlink(in: town.pod.namespace)
   var traces: [String] = []
   for family in AddressFamily.allCases {
@@ -144,13 +144,14 @@ extension Kernel {
     }
 
     /// Every prefix of the plan: the node agent may die between any two steps.
-    @Test(arguments: EgressHook.allCases)
+    @Test(arguments: EgressHook.allCases, [true, false])
     func `cut short after any step is completed, or released without a trace`(
-      hook: EgressHook
+      hook: EgressHook, keepsConnections: Bool
     ) throws {
       try withTown(hook) { town in
         let standIn = try StandIn(town: town)
-        let plan = try town.plan()
+        let deadline = keepsConnections ? Town.never : nil
+        let plan = try town.plan(keepingUntil: deadline)
         #expect(plan.count > 10)
         for count in 0...plan.count {
           try town.cutShort(Array(plan.prefix(count)), standIn.podListeners)
@@ -163,7 +164,8 @@ extension Kernel {
         for count in [0, plan.count / 2, plan.count - 1] {
           try town.cutShort(Array(plan.prefix(count)), standIn.podListeners)
           try town.redirection.enrol(
-            town.podRedirection, namespace: town.pod.namespace, listeners: standIn.podListeners)
+            town.podRedirection, namespace: town.pod.namespace, listeners: standIn.podListeners,
+            keepingUntil: deadline)
           let evidence = try town.redirection.evidence(
             for: town.podRedirection, namespace: town.pod.namespace)
           #expect(evidence.objections == [])
@@ -212,25 +214,16 @@ extension Kernel {
 
 extension Town {
   /// The steps of enrolling the pod.
-  func plan() throws -> [RedirectionChange] {
+  func plan(keepingUntil deadline: Instant? = nil) throws -> [RedirectionChange] {
     try inside(pod.namespace) { () throws(RedirectError) in
       let desired = try PodNamespace().desired(for: [pod.v4, pod.v6])
-      return RedirectionPlan.enrolling(desired, from: nil)
+      return RedirectionPlan.enrolling(desired, from: nil, keepingUntil: deadline)
     }
   }
 
   /// Carries out some steps, as a node agent does that dies then.
   func cutShort(_ steps: [RedirectionChange], _ listeners: PodListeners) throws {
-    let identity = try NamespaceIdentity(of: pod.namespace)
-    let facts = StoredFacts(
-      namespaceInode: identity.inode, namespaceCookie: identity.cookie, namespacePath: pod.path,
-      attachment: redirection.attachment, fingerprint: EmbeddedObject.fingerprint)
-    let kernel = try PodKernel.make(
-      try redirection.directory.pod(Town.uid), facts: facts, shared: redirection.shared)
-    let number = pod.namespace.number
-    try inside(pod.namespace) { () throws(RedirectError) in
-      try redirection.carryOut(
-        steps, on: kernel, PodNamespace(), namespace: number, listeners: listeners)
-    }
+    let kernel = try makeObjects(room: 8)
+    try carryOut(steps, on: kernel, listeners)
   }
 }

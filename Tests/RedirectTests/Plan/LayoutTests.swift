@@ -11,10 +11,12 @@ import Testing
     #expect(MemoryLayout<redirect_flow>.offset(of: \.source_port) == 32)
     #expect(MemoryLayout<redirect_flow>.offset(of: \.destination_port) == 34)
     #expect(MemoryLayout<redirect_probe>.size == 8)
-    #expect(MemoryLayout<redirect_facts>.size == 560)
+    #expect(MemoryLayout<redirect_facts>.size == 568)
+    #expect(MemoryLayout<redirect_passage>.size == 16)
+    #expect(MemoryLayout<redirect_kept>.size == 40)
     #expect(MemoryLayout<redirect_facts>.offset(of: \.sysctl_before) == 32)
-    #expect(MemoryLayout<redirect_facts>.offset(of: \.interfaces) == 48)
-    #expect(MemoryLayout<redirect_facts>.offset(of: \.namespace_path) == 304)
+    #expect(MemoryLayout<redirect_facts>.offset(of: \.interfaces) == 56)
+    #expect(MemoryLayout<redirect_facts>.offset(of: \.namespace_path) == 312)
   }
 
   @Test(arguments: ["10.0.0.7", "255.255.255.255", "fd77::1", "::1", "fe80::1:2:3"])
@@ -46,7 +48,7 @@ import Testing
       namespaceInode: 4_026_532_000, namespaceCookie: 12, namespacePath: "/run/netns/web",
       attachment: .clsact, fingerprint: .max)
     facts.isComplete = true
-    facts.sysctls = [.acceptLocal: 0, .fwmarkReflect6: 1]
+    facts.sysctls = [.acceptLocal: 0, .fwmarkReflect6: 1, .acceptMark: 0]
     facts.interfaces = [.init(index: 2, madeClsact: true), .init(index: 9, madeClsact: false)]
     #expect(StoredFacts(facts.stored) == facts)
   }

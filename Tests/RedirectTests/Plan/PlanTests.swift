@@ -54,6 +54,43 @@ private let enrolled = CurrentRedirection(
     #expect(RedirectionPlan.enrolling(desired(), from: old).first == .replacePrograms)
   }
 
+  @Test func `writes down what passes, then what is there, and only then captures`() {
+    let deadline = Instant(nanoseconds: 7)
+    #expect(
+      RedirectionPlan.enrolling(desired([v4], hasIPv6: false), from: nil, keepingUntil: deadline)
+        == [
+          .makeObjects, .putAddress(v4), .putListeners,
+          .setPassage(Passage(.enter, until: deadline)),
+          .attachEgress(outer), .sweepEgress, .recordConnections, .addRule(.v4),
+          .addRoute(.v4, source: v4), .set(.fwmarkReflect4), .set(.acceptLocal), .attachLookup,
+          .guardNamespace, .setPassage(Passage(.keep, until: deadline)), .complete,
+        ])
+  }
+
+  @Test(arguments: [Passage.Mode.capture, .keep])
+  func `gives a captured pod no new deadline`(mode: Passage.Mode) {
+    var captured = enrolled
+    captured.mode = mode
+    let changes = RedirectionPlan.enrolling(
+      desired(), from: captured, keepingUntil: Instant(nanoseconds: 7))
+    #expect(changes == RedirectionPlan.enrolling(desired(), from: enrolled))
+  }
+
+  @Test(arguments: [Passage.Mode.leave, .drain])
+  func `takes a pod back that is on its way out`(mode: Passage.Mode) {
+    var leaving = enrolled
+    leaving.mode = mode
+    let cutting = RedirectionPlan.enrolling(desired(), from: leaving)
+    #expect(cutting.suffix(3) == [.setPassage(.capture), .restore(.acceptMark), .complete])
+    let deadline = Instant(nanoseconds: 7)
+    let keeping = RedirectionPlan.enrolling(desired(), from: leaving, keepingUntil: deadline)
+    #expect(
+      keeping.suffix(3) == [
+        .setPassage(Passage(.keep, until: deadline)), .restore(.acceptMark), .complete,
+      ])
+    #expect(keeping.contains(.recordConnections))
+  }
+
   @Test func `learns a new address before all else and forgets an old one last`() {
     let came = IPAddress.v4(0x0a00_0008)
     #expect(
@@ -69,8 +106,9 @@ private let enrolled = CurrentRedirection(
   @Test func `releases in the reverse order, from whatever state`() {
     #expect(
       RedirectionPlan.releasing(enrolled, hasNamespace: true) == [
-        .detachEgress, .unguardNamespace, .restore(.acceptLocal), .restore(.fwmarkReflect6),
-        .restore(.fwmarkReflect4), .removeRoute(.v6), .removeRule(.v6), .removeRoute(.v4),
+        .detachEgress, .unguardNamespace, .restore(.acceptMark), .restore(.acceptLocal),
+        .restore(.fwmarkReflect6), .restore(.fwmarkReflect4), .removeRoute(.v6), .removeRule(.v6),
+        .removeRoute(.v4),
         .removeRule(.v4), .detachLookup, .removeObjects,
       ])
   }
