@@ -14,6 +14,11 @@ enum ZTunnelLimit {
   static let settings = Duration.seconds(10)
   /// From CONNECT to its answer.
   static let connectAnswer = Duration.seconds(10)
+  /// How long a pod may refuse tunnels before a connection to it fails: its node may have heard later
+  /// than this one that it comes into the mesh.
+  static let refusedTunnelWait = Duration.seconds(3)
+  /// How long the connection rests before it tries again.
+  static let refusedTunnelRest = Duration.milliseconds(100)
   /// Wait for a certificate of our own, or for the workload's record.
   static let identityWait = Duration.seconds(5)
 

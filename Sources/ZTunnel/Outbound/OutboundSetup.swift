@@ -10,6 +10,8 @@ import MeshModel
 final class OutboundSetup: Setup {
   enum Step {
     case waiting(reason: String)
+    /// Before it tries again what was refused.
+    case resting
     case resolving(HostLookup, Hop)
     case dialing(AppSocket, Hop?)
     /// For room on a tunnel connection of the key, or for one to come up.
@@ -28,6 +30,8 @@ final class OutboundSetup: Setup {
   private var hops: [Hop] = []
   private var nextHop = 0
   private var redials = 0
+  /// Whether a candidate took no tunnels.
+  private var wasRefused = false
   private(set) var service: ServiceKey?
   /// Who the far end proved to be; nil before, and without a tunnel.
   var provenIdentity: SPIFFEID?
@@ -81,7 +85,11 @@ final class OutboundSetup: Setup {
   /// The model or an identity arrived: try again what waited for it.
   func wake() {
     guard case .waiting = step else { return }
-    // Planned anew: what was true when it began to wait may have changed.
+    beginAnew()
+  }
+
+  /// Plans once more: what was true before may have changed.
+  private func beginAnew() {
     (hops, nextHop, service) = ([], 0, nil)
     begin()
   }
@@ -257,8 +265,9 @@ final class OutboundSetup: Setup {
         redials += 1
         nextHop -= 1
       }
+      if failure.isRefusal { wasRefused = true }
       failed(failure.flag, failure.reason)
-    case .waiting, .resolving, .dialing, .over: return
+    case .waiting, .resting, .resolving, .dialing, .over: return
     }
   }
 
@@ -269,6 +278,7 @@ final class OutboundSetup: Setup {
     case .waiting(let reason):
       failure = (.identity, "\(reason) within \(ZTunnelLimit.identityWait)")
       refuse(.failure(flag: .identity, reason: failure.reason))
+    case .resting: beginAnew()
     case .resolving(let lookup, let hop):
       lookup.cancel()
       failed(.connect, "no address for \(hop.hostname) within \(ZTunnelLimit.hostLookup)")
@@ -310,11 +320,17 @@ final class OutboundSetup: Setup {
       upstream.close(withReset: true)
     case .waitingForAnswer(let tunnel, let stream, _, _): tunnel.resetStream(stream)
     case .waitingForTunnel(_, let key): worker.stopWaiting(self, key)
-    case .waiting, .over: break
+    case .waiting, .resting, .over: break
     }
   }
 
   private func refuseAfterFailures() {
+    if wasRefused, worker.now.since(arrived) < ZTunnelLimit.refusedTunnelWait {
+      wasRefused = false
+      step = .resting
+      client.expire(after: ZTunnelLimit.refusedTunnelRest)
+      return
+    }
     worker.failed(self, hops.last, failure.flag, failure.reason)
     abandon()
   }

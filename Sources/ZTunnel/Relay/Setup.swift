@@ -25,4 +25,6 @@ struct TunnelFailure {
   var reason: String
   /// The transport broke, as when the other ztunnel was restarted: a fresh dial may well work.
   var isTransportLoss = false
+  /// Nobody takes tunnels there, or nobody does yet.
+  var isRefusal = false
 }

@@ -93,9 +93,12 @@ extension Tunnel {
   }
 
   /// Ends the connection and everything on it.
-  func fail(_ flag: ResponseFlag, _ reason: String, isTransportLoss: Bool = false) {
+  func fail(
+    _ flag: ResponseFlag, _ reason: String, isTransportLoss: Bool = false, isRefusal: Bool = false
+  ) {
     guard !isClosed else { return }
-    let failure = TunnelFailure(flag: flag, reason: reason, isTransportLoss: isTransportLoss)
+    let failure = TunnelFailure(
+      flag: flag, reason: reason, isTransportLoss: isTransportLoss, isRefusal: isRefusal)
     let wasHandshaking = state != .open && state != .draining
     worker.bury(self)
     worker.tunnels[id] = nil

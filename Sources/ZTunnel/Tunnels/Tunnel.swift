@@ -127,7 +127,7 @@ extension Tunnel {
     do throws(LinuxError) {
       guard try socket?.connectResult() == .connected else { return }
     } catch {
-      fail(.connect, "\(error)")
+      fail(.connect, "\(error)", isRefusal: error.isRefused)
       return
     }
     guard case .client(let key) = purpose else { return }

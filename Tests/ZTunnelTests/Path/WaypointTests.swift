@@ -1,4 +1,5 @@
 import AgentProtocol
+import Glibc
 import HBONE
 import Linux
 import MeshModel
@@ -78,6 +79,17 @@ struct `A waypoint` {
       return
     }
     #expect(reason.contains("waypoint shop/waypoint.shop.svc.cluster.local:15008"))
+  }
+
+  @Test func `that takes no tunnels yet is asked again for a while`() throws {
+    let nodes = try WaypointMesh.nodes()
+    let stream = try nodes.dial(TwoNodes.virtual)
+    // It is refused meanwhile.
+    usleep(300_000)
+    let waypoint = try WaypointMesh.waypoint(of: nodes)
+    try stream.send("hello")
+    #expect(try stream.receiveText(5) == "hello")
+    #expect(waypoint.requests.count == 1)
   }
 
   @Test func `that cannot prove who it is gets nothing`() throws {
