@@ -66,11 +66,13 @@ public struct PodPlacement: Hashable, Sendable {
   public var enrolment: Enrolment
   /// False when the pod's annotation `ambient.istio.io/dns-capture` says so.
   public var dnsCapture: Bool
+  /// What the pod's annotations say of connections that live when it comes or goes, or its namespace's.
+  public var connectionWish: ConnectionWish
 
   public init(
     uid: String, workloadUID: String, namespace: String, name: String, node: String,
     networkNamespace: String?, addresses: [IPAddress], identity: SPIFFEID, enrolment: Enrolment,
-    dnsCapture: Bool = true
+    dnsCapture: Bool = true, connectionWish: ConnectionWish = ConnectionWish()
   ) {
     self.uid = uid
     self.workloadUID = workloadUID
@@ -82,6 +84,7 @@ public struct PodPlacement: Hashable, Sendable {
     self.identity = identity
     self.enrolment = enrolment
     self.dnsCapture = dnsCapture
+    self.connectionWish = connectionWish
   }
 }
 

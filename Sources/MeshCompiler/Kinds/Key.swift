@@ -12,6 +12,10 @@ public enum Key {
   public static let trustDomain = "skein.dev/trust-domain"
   /// Annotation on a pod: `false` leaves its DNS queries to its own resolver.
   public static let dnsCapture = "ambient.istio.io/dns-capture"
+  /// Annotations on a pod or its namespace, ours: what becomes of connections that live when the pod
+  /// comes into the mesh or leaves it, and until when.
+  public static let existingConnections = "skein.dev/existing-connections"
+  public static let existingConnectionsDeadline = "skein.dev/existing-connections-deadline"
   /// Annotation a sidecar injector leaves on a pod.
   public static let sidecarStatus = "sidecar.istio.io/status"
   /// Annotation on an AuthorizationPolicy: evaluate, never enforce.

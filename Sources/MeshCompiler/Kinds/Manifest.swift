@@ -60,6 +60,8 @@ struct NamespaceManifest: Equatable {
   var metadata: Metadata
   /// What its annotation says of its services.
   var distribution: LoadBalancing?
+  /// What it says for its pods.
+  var connectionWish: ConnectionWish
 
   /// Whether it asks for the mesh in the words of sidecars alone.
   var isInjected: Bool { metadata.isInjected }
@@ -70,6 +72,7 @@ struct NamespaceManifest: Equatable {
     // A word that is none says nothing here; beside a service it is an error.
     var silent = ObjectReader(origin: reader.origin)
     distribution = silent.distribution(annotations: metadata.annotations)
+    connectionWish = reader.connectionWish(metadata.annotations)
     reader.checkDataplaneMode(metadata)
   }
 }

@@ -19,6 +19,7 @@ struct PodManifest: Equatable {
   var trustDomain: String?
   /// Whether the mesh answers its DNS queries.
   var dnsCapture: Bool
+  var connectionWish: ConnectionWish
 
   enum Phase: String, CaseIterable {
     case pending = "Pending"
@@ -80,6 +81,7 @@ struct PodManifest: Equatable {
     networkNamespace = reader.networkNamespace(metadata.annotations)
     trustDomain = reader.trustDomain(metadata.annotations)
     dnsCapture = reader.dnsCapture(metadata.annotations)
+    connectionWish = reader.connectionWish(metadata.annotations)
     origin = reader.origin
   }
 }

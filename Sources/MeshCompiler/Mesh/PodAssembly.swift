@@ -29,7 +29,7 @@ struct PodAssembly {
         uid: pod.uid, workloadUID: workload.uid, namespace: workload.namespace,
         name: workload.name, node: pod.node, networkNamespace: pod.networkNamespace,
         addresses: workload.addresses, identity: workload.identity, enrolment: enrolment,
-        dnsCapture: pod.dnsCapture))
+        dnsCapture: pod.dnsCapture, connectionWish: pod.connectionWish.or(namespaceWish)))
     guard !pod.isFinished, !workload.addresses.isEmpty else { return }
     workload.tunnelProtocol = enrolment.isEnrolled ? .hbone : .none
     if enrolment == .notEnrolled(.nativeTunnel) {
@@ -38,6 +38,10 @@ struct PodAssembly {
     }
     manifests[workload.uid] = shared
     workloads[workload.uid] = workload
+  }
+
+  private var namespaceWish: ConnectionWish {
+    scope.objects.namespace?.value.connectionWish ?? ConnectionWish()
   }
 
   private func workload(_ pod: PodManifest) -> Workload {

@@ -13,13 +13,15 @@ func compiled(
 }
 
 /// A namespace in the mesh.
-func namespace(_ name: String, labels: String = "istio.io/dataplane-mode: ambient") -> String {
+func namespace(
+  _ name: String, labels: String = "istio.io/dataplane-mode: ambient", annotations: String = ""
+) -> String {
   """
   apiVersion: v1
   kind: Namespace
   metadata:
     name: \(name)
-    labels: {\(labels)}
+    labels: {\(labels)}\(annotations.isEmpty ? "" : "\n  annotations: {\(annotations)}")
   """
 }
 
