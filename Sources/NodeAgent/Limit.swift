@@ -34,6 +34,10 @@ enum Limit {
   static let listeningWait: Duration = .seconds(5)
   /// How long ztunnel may take to let go of a pod before the pod is released all the same.
   static let releaseWait: Duration = .seconds(2)
+  /// How often connections that are let live are counted.
+  static let livingConnectionsCheck: Duration = .seconds(1)
+  /// How long ztunnel serves a pod at least that is released: until the other nodes know of it.
+  static let drainLeast: Duration = .seconds(5)
   /// Canaries that run side by side.
   static let canariesAtOnce = 8
   /// The first wait for the next stream to the control plane, doubled by each that fails.

@@ -25,6 +25,22 @@ private func settings(
   }
 }
 
+@Suite struct `What a command line says of connections that live` {
+  @Test func `is that they go on for ten minutes, unless it says otherwise`() throws {
+    let words = ["--node", "a", "--config", "m"]
+    #expect(
+      try settings(words).connections
+        == ConnectionSettings(mode: .grandfather, deadline: .seconds(600)))
+    let wait = try settings(
+      words + ["--existing-connections", "wait", "--existing-connections-deadline", "90s"]
+    ).connections
+    #expect(wait == ConnectionSettings(mode: .wait, deadline: .seconds(90)))
+    #expect(
+      wait.following(ConnectionWish(mode: .reset))
+        == ConnectionSettings(mode: .reset, deadline: .seconds(90)))
+  }
+}
+
 @Suite struct `The control plane of a command line` {
   private let flags = [
     "--node", "a", "--xds-address", "istiod.istio-system.svc:15012", "--root-cert", "/r",
@@ -180,6 +196,11 @@ private func settings(
     ["run", "--node", "a/b", "--config", "m", "--state-dir", "s"],
     ["run", "--node", "a", "--config", "m", "--state-dir", "s", "--leaf-lifetime", "9s"],
     ["run", "--node", "a", "--config", "m", "--state-dir", "s", "--drain", "soon"],
+    ["run", "--node", "a", "--config", "m", "--state-dir", "s", "--existing-connections", "keep"],
+    [
+      "run", "--node", "a", "--config", "m", "--state-dir", "s", "--existing-connections-deadline",
+      "0s",
+    ],
     ["status", "everything"], ["status", "-o", "yaml"],
     ["explain", "--from", "a/b", "--to", "10.0.0.1"], ["check"], ["check", "m", "--system"],
     ["check", "m", "-o", "json"], ["nothing"],

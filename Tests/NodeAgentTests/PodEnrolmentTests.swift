@@ -17,9 +17,8 @@ private func after(
   return (enrolment, actions)
 }
 
-private let toEnrolled: [PodEnrolment.Event] = [
-  .start, .namespaceOpened, .agreed, .listening, .redirected, .proven,
-]
+private let toServed: [PodEnrolment.Event] = [.start, .namespaceOpened, .agreed, .listening]
+private let toEnrolled = toServed + [PodEnrolment.Event.redirected, .proven]
 
 @Suite struct `A pod's way into the mesh` {
   struct Row: CustomTestStringConvertible, Sendable {
@@ -100,6 +99,33 @@ private let toEnrolled: [PodEnrolment.Event] = [
       says: "is released at once without a ztunnel", events: toEnrolled + [.tunnelLost, .release],
       state: "enrolled", actions: [.releaseRedirection, .closeNamespace, .forget]),
     Row(
+      says: "waits for its connections, and takes tunnels meanwhile",
+      events: toServed + [.occupied(reason: "2 connections")], state: "waiting", actions: []),
+    Row(
+      says: "is served on while its connections end",
+      events: toEnrolled + [.drain(until: seconds(60)), .proven, .listening, .tick],
+      state: "draining", actions: []),
+    Row(
+      says: "is let go when its connections have ended",
+      events: toEnrolled + [.drain(until: seconds(60)), .drained], state: "releasing",
+      actions: [.unserve]),
+    Row(
+      says: "is let go at once when it is told so while its connections end",
+      events: toEnrolled + [.drain(until: seconds(60)), .release], state: "releasing",
+      actions: [.unserve]),
+    Row(
+      says: "is released when the ztunnel of its connections is lost",
+      events: toEnrolled + [.drain(until: seconds(60)), .tunnelLost], state: "draining",
+      actions: [.releaseRedirection, .closeNamespace, .forget]),
+    Row(
+      says: "is let go by ztunnel first when its namespace is gone while its connections end",
+      events: toEnrolled + [.drain(until: seconds(60)), .namespaceGone], state: "releasing",
+      actions: [.unserve]),
+    Row(
+      says: "is captured again when it is wanted again while its connections end",
+      events: toEnrolled + [.drain(until: seconds(60)), .takenBack], state: "proving",
+      actions: [.redirect]),
+    Row(
       says: "hears of no proof on its way out", events: toEnrolled + [.release, .proven],
       state: "releasing", actions: []),
   ]
@@ -154,6 +180,26 @@ private let toEnrolled: [PodEnrolment.Event] = [
     #expect(enrolment.state == .proving)
     #expect(enrolment.on(.tick, at: seconds(2)) == [.prove], "asked for again soon")
     #expect(enrolment.on(.proven, at: seconds(3)).isEmpty && enrolment.state == .enrolled)
+  }
+
+  @Test func `looks again in a second whether its connections have ended`() {
+    var (enrolment, _) = after(toServed + [.occupied(reason: "2 connections")])
+    #expect(enrolment.state == .waiting(reason: "waiting: 2 connections"))
+    #expect(enrolment.mayHoldIdentity)
+    #expect(enrolment.on(.tick, at: seconds(0)).isEmpty)
+    #expect(enrolment.on(.tick, at: seconds(1)) == [.redirect])
+    #expect(enrolment.on(.redirected, at: seconds(1)) == [.prove])
+  }
+
+  @Test func `drains only while it is captured and served`() {
+    #expect(after(toEnrolled).0.mayDrain)
+    #expect(!after(toEnrolled + [.tunnelLost]).0.mayDrain)
+    #expect(!after(toEnrolled + [.contradicted(reason: "x")]).0.mayDrain)
+    #expect(!after(Array(toEnrolled.prefix(4))).0.mayDrain)
+    let draining = after(toEnrolled + [.drain(until: seconds(60))]).0
+    #expect(draining.mayHoldIdentity)
+    #expect(!draining.hasDrained(for: .seconds(5), at: seconds(4)))
+    #expect(draining.hasDrained(for: .seconds(5), at: seconds(5)))
   }
 
   @Test(arguments: rows) func `takes the steps in order`(row: Row) {

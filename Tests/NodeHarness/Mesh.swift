@@ -123,7 +123,9 @@ package actor Mesh {
     try FileManager.default.removeItem(atPath: "\(directory)/manifests/\(name).yaml")
   }
 
-  package func applyNamespace(_ name: String, isEnrolled: Bool) throws {
+  package func applyNamespace(
+    _ name: String, isEnrolled: Bool, annotations: String = ""
+  ) throws {
     try apply(
       "namespace-\(name)",
       """
@@ -132,6 +134,7 @@ package actor Mesh {
       metadata:
         name: \(name)
         labels: {\(isEnrolled ? "istio.io/dataplane-mode: ambient" : "")}
+        annotations: {\(annotations)}
       """)
   }
 

@@ -14,6 +14,8 @@ package struct PodFixture: Sendable {
   package var isAnnotated = true
   /// Whether its manifest names its addresses.
   package var hasStatus = true
+  /// Beside those that it needs to be found.
+  package var moreAnnotations: [String] = []
 
   private var foreignDomain: String {
     trustDomain.map { ", skein.dev/trust-domain: \($0)" } ?? ""
@@ -21,6 +23,7 @@ package struct PodFixture: Sendable {
 
   private var annotations: String {
     (isAnnotated ? "skein.dev/netns: \(netns)" : "skein.dev/none: none") + foreignDomain
+      + moreAnnotations.map { ", \($0)" }.joined()
   }
 
   private var status: String {

@@ -18,14 +18,14 @@ extension Enroller {
       return isServable ? .captured : .contradicted(reason: reason)
     case .waiting(let reason), .failed(let reason): return .underWay(reason: reason)
     case .listening: return .underWay(reason: "ztunnel does not listen in it yet")
-    case .releasing: return .underWay(reason: "its release is under way")
+    case .draining, .releasing: return .underWay(reason: "its release is under way")
     }
   }
 
   /// Follows what a runtime says now of where a cluster's pod is, or that it says nothing any more.
   func followCall(of uid: String) {
     guard namespaceSource == .controlGroups, let entry = entries[uid] else { return }
-    if case .releasing = entry.enrolment.state { return }
+    if entry.isOnItsWayOut { return }
     entries[uid]?.calledAt = entry.pod.networkNamespace.map { _ in MonotonicClock.now() }
     if let namespace = entry.namespace, namespace.inode != calledNamespace(of: entry.pod) {
       look(at: uid)

@@ -130,6 +130,8 @@ struct RunCommand: AsyncParsableCommand {
       """)
   var atExit = ExitPolicy.release
 
+  @OptionGroup var connections: ConnectionOptions
+
   @OptionGroup var cni: CNIOptions
 
   /// Of this process; another one in tests.
@@ -188,7 +190,7 @@ extension RunCommand {
         prober: prober, leafLifetime: try lifetime(in: environment),
         drain: drain.duration, ztunnelPath: ztunnelPath, ztunnelCgroup: ztunnelCgroup,
         isZTunnelExternal: externalZtunnel, atExit: atExit,
-        daemonSet: cluster.daemonSetName,
+        daemonSet: cluster.daemonSetName, connections: connections.settings,
         dnsCapture: dnsCapture.map { $0 == .on } ?? environment.dnsCapture,
         cni: try cni.settings(
           stateDirectory: stateDirectory, current: FileManager.default.currentDirectoryPath))

@@ -101,7 +101,14 @@ extension Enroller {
       if entry.isRedirectedByUs {
         try redirection.updateListeners(of: uid, to: listeners)
       } else {
-        try enrol(pod, namespace, listeners)
+        if let reason = try occupation(of: uid, entry, namespace) {
+          try redirection.open(
+            pod, namespace: namespace.namespace, listeners: listeners,
+            until: entries[uid]?.awaitedUntil ?? MonotonicClock.now())
+          return .occupied(reason: reason)
+        }
+        try enrol(pod, namespace, listeners, keepingUntil: keepingDeadline(of: uid))
+        try followKept(of: uid)
       }
       entries[uid]?.isRedirectedByUs = true
       placeWaitingDNS(in: uid)
@@ -115,10 +122,12 @@ extension Enroller {
   }
 
   func enrol(
-    _ pod: PodRedirection, _ namespace: PodNamespace, _ listeners: PodListeners?
+    _ pod: PodRedirection, _ namespace: PodNamespace, _ listeners: PodListeners?,
+    keepingUntil deadline: Instant? = nil
   ) throws(RedirectError) {
     do throws(RedirectError) {
-      try redirection.enrol(pod, namespace: namespace.namespace, listeners: listeners)
+      try redirection.enrol(
+        pod, namespace: namespace.namespace, listeners: listeners, keepingUntil: deadline)
     } catch .otherNamespace {
       // Pins of a namespace that this uid had before.
       try redirection.release(pod.uid)
@@ -157,13 +166,16 @@ extension Enroller {
     guard let entry = entries[uid], let namespace = entry.namespace else { return nil }
     let pod = redirection(for: entry.pod)
     do throws(RedirectError) {
-      if try !redirection.isEnrolled(uid),
+      let isCaptured = try redirection.isEnrolled(uid) ? try !redirection.isOpen(uid) : false
+      if !isCaptured,
         try redirection.missingAddresses(of: pod, namespace: namespace.namespace).isEmpty
       {
         return .agreed
       }
       // Also brings back what somebody removed, and addresses that came meanwhile.
-      try enrol(pod, namespace, nil)
+      try enrol(
+        pod, namespace, nil, keepingUntil: isCaptured ? keepingDeadline(of: uid) : nil)
+      if !entry.isRedirectedByUs { try followKept(of: uid) }
       entries[uid]?.isRedirectedByUs = true
       let reason = try objection(to: pod, in: namespace)
       return reason.map { .contradicted(reason: $0) } ?? .agreed
@@ -182,6 +194,7 @@ extension Enroller {
     guard let entry = entries[uid] else { return }
     entries[uid]?.isRedirectedByUs = false
     entries[uid]?.proof = nil
+    entries[uid]?.living = nil
     do throws(RedirectError) {
       if let namespace = entry.namespace {
         try redirection.release(uid, namespace: namespace.namespace)

@@ -52,7 +52,7 @@ extension Enroller {
 
   private func saw(_ uid: String, _ search: PodSearch) {
     guard let entry = entries[uid] else { return }
-    if case .releasing = entry.enrolment.state { return }
+    if entry.isOnItsWayOut { return }
     let absence = search.sighting.absence(of: uid)
     let witnesses = search.witnesses[uid] ?? []
     guard absence == nil, !witnesses.isEmpty else {
@@ -221,7 +221,7 @@ extension Enroller {
     for placement in placements { known[placement.uid] = placement }
     var kept: [DesiredPod] = []
     for (uid, entry) in entries {
-      if case .releasing = entry.enrolment.state { continue }
+      if entry.isOnItsWayOut { continue }
       entries[uid]?.isLeaving = known[uid] == nil
       guard let placement = known[uid] else {
         look(at: uid)

@@ -11,7 +11,10 @@ extension Enroller {
     var demand = CertificateDemand()
     for entry in entries.values where entry.enrolment.mayHoldIdentity {
       demand.identities.insert(entry.pod.identity)
-      if case .enrolled = entry.enrolment.state { demand.serving.insert(entry.pod.identity) }
+      switch entry.enrolment.state {
+      case .enrolled, .draining: demand.serving.insert(entry.pod.identity)
+      case .waiting, .listening, .proving, .closed, .failed, .releasing: break
+      }
     }
     return demand
   }
@@ -39,9 +42,14 @@ extension Enroller {
         netns: entry.namespace?.path ?? entry.pod.networkNamespace ?? "",
         netnsInode: entry.namespace?.inode,
         state: state.name, reason: state.reason, proof: entry.proof.map(ProofStatus.init),
-        counters: entry.isRedirectedByUs ? counters(of: entry.pod.uid) : [:])
+        counters: entry.isRedirectedByUs ? counters(of: entry.pod.uid) : [:],
+        livingConnections: entry.living.map { living in
+          LivingConnectionStatus(
+            kind: living.kind.rawValue, count: living.count,
+            until: time(of: living.until, MonotonicClock.now()))
+        })
     }
-    let others = bystanders.map { placement in
+    let others = bystanders.filter { entries[$0.uid] == nil }.map { placement in
       PodStatus(
         namespace: placement.namespace, name: placement.name, uid: placement.uid,
         workloadUID: placement.workloadUID, identity: placement.identity.description,

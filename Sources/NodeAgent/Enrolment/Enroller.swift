@@ -31,12 +31,23 @@ actor Enroller {
     /// Tells a late answer about an earlier holder of the uid.
     let epoch: UInt64
     var proof: ProofRecord?
+    /// Connections that are let live while the pod comes or goes.
+    var living: LivingConnections?
+    /// When a pod that waits for its connections waits no longer.
+    var awaitedUntil: Instant?
     /// Set when the pod comes back under another namespace or workload.
     var successor: DesiredPod?
 
     /// Takes a new description; while the entry is on its way out it is the successor's.
     mutating func describe(as pod: DesiredPod) {
-      if case .releasing = enrolment.state { successor = pod } else { self.pod = pod }
+      if isOnItsWayOut { successor = pod } else { self.pod = pod }
+    }
+
+    var isOnItsWayOut: Bool {
+      switch enrolment.state {
+      case .releasing, .draining: true
+      case .waiting, .listening, .proving, .enrolled, .closed, .failed: false
+      }
     }
   }
 
@@ -46,6 +57,8 @@ actor Enroller {
   /// Seen from the root of the hierarchy; empty until a ztunnel of somebody else's connects.
   private(set) var ztunnelCgroup = ""
   let namespaceSource: NamespaceSource
+  let connectionSettings: ConnectionSettings
+  var connectionCounters = LivingConnectionCounters()
   let nodeNamespaceInode: UInt64
   let logger = Logger(label: "enrolment")
 
@@ -71,9 +84,11 @@ actor Enroller {
 
   init(
     redirection: consuming Redirection, link: ZTunnelLink, addresses: AddressWatch,
-    ztunnelCgroup: ControlGroup?, namespaceSource: NamespaceSource = .annotations
+    ztunnelCgroup: ControlGroup?, namespaceSource: NamespaceSource = .annotations,
+    connectionSettings: ConnectionSettings = ConnectionSettings()
   ) throws {
     self.link = link
+    self.connectionSettings = connectionSettings
     self.namespaceSource = namespaceSource
     self.addresses = addresses
     nodeNamespaceInode = try NetworkNamespace.current().inode()
@@ -95,8 +110,7 @@ actor Enroller {
     }
     let desired = desiredPods(of: placements, on: node) + departing
     let current = entries.compactMapValues { entry -> DesiredPod? in
-      if case .releasing = entry.enrolment.state { return entry.successor }
-      return entry.pod
+      entry.isOnItsWayOut ? entry.successor : entry.pod
     }
     let plan = enrolmentPlan(
       desired: desired, current: current, namespaceSource: namespaceSource)
@@ -111,14 +125,16 @@ actor Enroller {
     switch action {
     case .begin(let pod):
       guard entries[pod.uid] == nil else {
+        if takeBack(pod) { return }
         // The old one is still on its way out.
         entries[pod.uid]?.successor = pod
+        handle(.drained, of: pod.uid)
         return
       }
       begin(pod)
     case .release(let uid):
       entries[uid]?.successor = nil
-      handle(.release, of: uid)
+      letGo(uid)
     case .update(let pod):
       let formerPath = entries[pod.uid]?.pod.networkNamespace
       entries[pod.uid]?.describe(as: pod)
@@ -238,6 +254,7 @@ actor Enroller {
     lookAtAllInTime(MonotonicClock.now())
     for uid in entries.keys.sorted() {
       lookForEnd(of: uid)
+      followConnections(of: uid)
       handle(.tick, of: uid)
     }
   }
@@ -245,7 +262,10 @@ actor Enroller {
   /// Notices that the pod's namespace is not the pod's any more.
   private func lookForEnd(of uid: String) {
     guard let entry = entries[uid] else { return }
-    if let witness = entry.witness {
+    if case .draining = entry.enrolment.state {
+      let isThere = entry.witness?.isThere ?? entry.namespace?.isThere ?? false
+      if !isThere { handle(.namespaceGone, of: uid) }
+    } else if let witness = entry.witness {
       if entry.isLeaving || !witness.isThere { look(at: uid) }
     } else if let namespace = entry.namespace {
       switch namespaceSource {
@@ -291,6 +311,9 @@ actor Enroller {
     switch state {
     case .closed, .failed: logger.warning("pod is not enrolled", metadata: metadata)
     case .enrolled: logger.info("pod is enrolled", metadata: metadata)
+    case .draining(_, let until):
+      metadata["until"] = "\(time(of: until, MonotonicClock.now()))"
+      logger.info("pod is released, ztunnel's connections end as such", metadata: metadata)
     case .waiting, .listening, .proving, .releasing: logger.debug("pod", metadata: metadata)
     }
   }

@@ -14,6 +14,7 @@ struct DesiredPod: Hashable, Sendable {
   var identity: SPIFFEID
   /// Whether the mesh answers its DNS queries.
   var dnsCapture = true
+  var connectionWish = ConnectionWish()
 
   var title: String { "\(namespace)/\(name)" }
 }
@@ -64,7 +65,7 @@ func desiredPods(of placements: [PodPlacement], on node: String) -> [DesiredPod]
       uid: placement.uid, workloadUID: placement.workloadUID, namespace: placement.namespace,
       name: placement.name, networkNamespace: placement.networkNamespace,
       addresses: placement.addresses, identity: placement.identity,
-      dnsCapture: placement.dnsCapture)
+      dnsCapture: placement.dnsCapture, connectionWish: placement.connectionWish)
   }
 }
 

@@ -15,11 +15,13 @@ enum PodState: Hashable, Sendable {
   case closed(reason: String)
   /// Enrolment did not work; the pod is as if not enrolled.
   case failed(reason: String)
+  /// On its way out; new connections are its own, those of ztunnel end as such.
+  case draining(since: Instant, until: Instant)
   /// On its way out; ztunnel lets go first, so that no live connection goes on in plaintext.
   case releasing(since: Instant)
 
   static let names = [
-    "waiting", "listening", "proving", "enrolled", "closed", "failed", "releasing",
+    "waiting", "listening", "proving", "enrolled", "closed", "failed", "draining", "releasing",
   ]
 
   var name: String {
@@ -30,6 +32,7 @@ enum PodState: Hashable, Sendable {
     case .enrolled: "enrolled"
     case .closed: "closed"
     case .failed: "failed"
+    case .draining: "draining"
     case .releasing: "releasing"
     }
   }
@@ -37,7 +40,7 @@ enum PodState: Hashable, Sendable {
   var reason: String? {
     switch self {
     case .waiting(let reason), .closed(let reason), .failed(let reason): reason
-    case .listening, .proving, .enrolled, .releasing: nil
+    case .listening, .proving, .enrolled, .draining, .releasing: nil
     }
   }
 }
@@ -75,6 +78,14 @@ struct PodEnrolment: Hashable {
     case contradicted(reason: String)
     /// Nothing contradicts the pod, or nothing does any more.
     case agreed
+    /// It has connections that it is to have no more before it is captured.
+    case occupied(reason: String)
+    /// Its new connections are its own from now on, and ztunnel keeps those it has.
+    case drain(until: Instant)
+    /// ztunnel's have ended, or had their time.
+    case drained
+    /// It is wanted again.
+    case takenBack
     case release
     case tick
   }
@@ -115,14 +126,26 @@ struct PodEnrolment: Hashable {
   /// Whether ztunnel may ask a certificate for the pod now: not while something contradicts it.
   var mayHoldIdentity: Bool {
     switch state {
-    case .listening, .proving, .enrolled: true
-    case .closed: isServed
-    case .waiting, .failed, .releasing: false
+    case .listening, .proving, .enrolled, .draining: true
+    case .closed, .waiting: isServed
+    case .failed, .releasing: false
     }
+  }
+
+  /// Whether its connections can be left to end: ztunnel serves it, and it is captured.
+  var mayDrain: Bool {
+    guard isServed, isTunnelConnected, isRedirected, isNamespaceOpen else { return false }
+    return state == .enrolled || state == .proving
+  }
+
+  func hasDrained(for time: Duration, at now: Instant) -> Bool {
+    guard case .draining(let since, _) = state else { return true }
+    return now.since(since) >= time
   }
 
   mutating func on(_ event: Event, at now: Instant) -> [Action] {
     if case .releasing = state { return releasing(event, at: now) }
+    if case .draining = state { return draining(event, at: now) }
     switch event {
     case .start: return [.openNamespace]
     case .namespaceOpened:
@@ -156,26 +179,39 @@ struct PodEnrolment: Hashable {
     case .redirectionFailed(let reason):
       fail(reason, at: now)
       return []
-    case .proven:
-      guard isRedirected else { return [] }
-      state = .enrolled
-      nextAt = now + Limit.canaryInterval
-      return []
+    case .proven: return looked(.enrolled, again: Limit.canaryInterval, at: now)
     case .unwitnessed:
-      guard isRedirected else { return [] }
-      if state != .enrolled { state = .proving }
-      nextAt = now + Limit.enrolmentRetry
-      return []
+      return looked(state == .enrolled ? state : .proving, again: Limit.enrolmentRetry, at: now)
     case .disproven(let reason):
-      guard isRedirected else { return [] }
-      state = .closed(reason: isTunnelConnected ? reason : "ztunnel is not connected")
-      nextAt = now + Limit.enrolmentRetry
-      return []
+      let closed = PodState.closed(reason: isTunnelConnected ? reason : "ztunnel is not connected")
+      return looked(closed, again: Limit.enrolmentRetry, at: now)
     case .contradicted(let reason): return contradicted(reason, at: now)
     case .agreed: return serve(at: now)
+    case .occupied(let reason):
+      waitForConnections(reason, at: now)
+      return []
+    case .drain(let until):
+      state = .draining(since: now, until: until)
+      return []
+    case .drained, .takenBack: return []
     case .release: return release(at: now)
     case .tick: return tick(at: now)
     }
+  }
+
+  /// What a proof says of a pod that is still captured.
+  private mutating func looked(
+    _ found: PodState, again wait: Duration, at now: Instant
+  ) -> [Action] {
+    guard isRedirected else { return [] }
+    state = found
+    nextAt = now + wait
+    return []
+  }
+
+  private mutating func waitForConnections(_ reason: String, at now: Instant) {
+    state = .waiting(reason: "waiting: \(reason)")
+    nextAt = now + Limit.livingConnectionsCheck
   }
 
   private mutating func serve(at now: Instant) -> [Action] {
@@ -289,6 +325,25 @@ struct PodEnrolment: Hashable {
     return [.unserve]
   }
 
+  private mutating func draining(_ event: Event, at now: Instant) -> [Action] {
+    switch event {
+    case .takenBack:
+      state = .proving
+      return [.redirect]
+    case .drained, .release, .namespaceGone: return release(at: now)
+    case .tunnelLost:
+      tunnelLost()
+      return release(at: now)
+    case .tunnelReleased, .tunnelFailed:
+      isServed = false
+      return release(at: now)
+    case .start, .namespaceOpened, .namespaceRefused, .namespaceAbsent, .tunnelConnected,
+      .listening, .redirected, .redirectionFailed, .proven, .unwitnessed, .disproven,
+      .contradicted, .agreed, .occupied, .drain, .tick:
+      return []
+    }
+  }
+
   private mutating func releasing(_ event: Event, at now: Instant) -> [Action] {
     guard case .releasing(let since) = state else { return [] }
     switch event {
@@ -298,7 +353,7 @@ struct PodEnrolment: Hashable {
       return [.releaseRedirection, .closeNamespace, .forget]
     case .start, .namespaceOpened, .namespaceRefused, .namespaceAbsent, .tunnelConnected,
       .listening, .tunnelFailed, .redirected, .redirectionFailed, .proven, .unwitnessed, .disproven,
-      .contradicted, .agreed, .release, .tick:
+      .contradicted, .agreed, .occupied, .drain, .drained, .takenBack, .release, .tick:
       return []
     }
   }

@@ -81,7 +81,9 @@ extension Enroller {
 
   private func startProofs() {
     while let (uid, askedAt) = proving.next() {
-      guard let entry = entries[uid], let namespace = entry.namespace, entry.isRedirectedByUs else {
+      guard let entry = entries[uid], let namespace = entry.namespace, entry.isRedirectedByUs,
+        !entry.isOnItsWayOut
+      else {
         proving.finished(uid)
         continue
       }

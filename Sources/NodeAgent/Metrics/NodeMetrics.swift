@@ -13,6 +13,7 @@ struct NodeMetrics: Equatable, Sendable {
   var isZTunnelConnected = false
   var canariesPassed: UInt64 = 0
   var canaryFailures: UInt64 = 0
+  var connections = LivingConnectionCounters()
   var refusals: UInt64 = 0
   var certificatesIssued: UInt64 = 0
   var certificatesRefused: UInt64 = 0
@@ -55,6 +56,7 @@ struct NodeMetrics: Equatable, Sendable {
     counter("skein_ztunnel_restarts_total", "Restarts of ztunnel", ztunnelRestarts)
     counter("skein_canaries_passed_total", "Canary connections that arrived", canariesPassed)
     counter("skein_canary_failures_total", "Canary connections that failed", canaryFailures)
+    connections.write(to: &text)
     counter("skein_refusals_total", "Connections refused", refusals)
     counter("skein_certificates_issued_total", "Certificates signed", certificatesIssued)
     counter("skein_certificates_refused_total", "Signing requests refused", certificatesRefused)

@@ -131,6 +131,7 @@ extension Node {
     metrics.isZTunnelConnected = link.peerProcessID != nil
     metrics.canariesPassed = await enroller.canariesPassed
     metrics.canaryFailures = await enroller.canaryFailures
+    metrics.connections = await enroller.livingConnections
     metrics.refusals = await records.refusalCount
     metrics.certificatesIssued = await issuer.issued
     metrics.certificatesRefused = await issuer.refused

@@ -73,7 +73,8 @@ final class Node: ServiceLifecycle.Service {
     enroller = try Enroller(
       redirection: redirection, link: link, addresses: addresses,
       ztunnelCgroup: ztunnel.ownCgroup,
-      namespaceSource: settings.cluster == nil ? .annotations : .controlGroups)
+      namespaceSource: settings.cluster == nil ? .annotations : .controlGroups,
+      connectionSettings: settings.connections)
     cni = try Node.cni(settings, enroller, somethingChanged)
   }
 

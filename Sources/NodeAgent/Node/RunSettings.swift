@@ -38,6 +38,8 @@ struct RunSettings: Sendable, Equatable {
   var atExit = ExitPolicy.release
   /// The DaemonSet that ours is of; without it the pods are released at exit in any case.
   var daemonSet: ObjectName?
+  /// What becomes of connections that live when their pod comes or goes.
+  var connections = ConnectionSettings()
   /// Whether the mesh answers the pods' DNS queries.
   var dnsCapture = true
   /// Nil: no CNI plugin is answered or put anywhere.

@@ -30,7 +30,7 @@ func healthProblems(
   if let authority { problems.append("the certificate authority is not reloaded: \(authority)") }
   problems += trust
   if let prober { problems.append("probes do not pass: \(prober)") }
-  for pod in pods where !["enrolled", "notEnrolled", "releasing"].contains(pod.state) {
+  for pod in pods where !["enrolled", "notEnrolled", "draining", "releasing"].contains(pod.state) {
     let reason = pod.reason.map { ": \($0)" } ?? ", not enrolled yet"
     problems.append("pod \(pod.namespace)/\(pod.name) is \(pod.state)\(reason)")
   }

@@ -163,6 +163,18 @@ struct PodStatus: Codable, Equatable, Sendable {
   var reason: String?
   var proof: ProofStatus?
   var counters: [String: UInt64]
+  /// Connections that are let live while the pod comes or goes; nil when there are none.
+  var livingConnections: LivingConnectionStatus?
+}
+
+/// Connections that are not what the mesh makes of them, and until when.
+struct LivingConnectionStatus: Codable, Equatable, Sendable {
+  /// `awaited`: the pod is not enrolled before they end; `grandfathered`: of before its enrolment, in
+  /// plaintext; `draining`: of ztunnel's, while the pod is released.
+  var kind: String
+  var count: Int
+  /// When they are cut, or no longer waited for.
+  var until: String
 }
 
 struct ProofStatus: Codable, Equatable, Sendable {

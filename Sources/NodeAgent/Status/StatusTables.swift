@@ -127,7 +127,10 @@ extension StatusReport {
   }
 
   private var podReasons: String {
-    pods.compactMap { pod in pod.reason.map { "\(pod.namespace)/\(pod.name): \($0)\n" } }.joined()
+    pods.flatMap { pod in
+      [pod.reason, pod.livingConnections?.sentence].compactMap(\.self)
+        .map { "\(pod.namespace)/\(pod.name): \($0)\n" }
+    }.joined()
   }
 
   private func refusalText(colours: Bool) -> String {
@@ -136,6 +139,20 @@ extension StatusReport {
     let reasons = refusals.filter { told.insert($0.id + $0.reason).inserted }
     return refusalTable.rendered(colours: colours)
       + reasons.map { "\($0.id): \($0.reason)\n" }.joined()
+  }
+}
+
+extension LivingConnectionStatus {
+  /// Nil for those that the state's reason tells of.
+  fileprivate var sentence: String? {
+    switch kind {
+    case "grandfathered":
+      "\(count) connections of before its enrolment go on in plaintext, and no policy judges them, "
+        + "at most until \(until)"
+    case "draining":
+      "\(count) connections of the mesh end as such, at most until \(until)"
+    default: nil
+    }
   }
 }
 
