@@ -13,7 +13,7 @@ struct Hosts {
     /// A wildcard that takes something.
     case several
     /// `known`: names it may have been meant to be.
-    case nobody(known: [String])
+    case nobody(known: () -> [String])
     /// Too little is known to say that it is missing.
     case unknown
   }
@@ -47,16 +47,15 @@ struct Hosts {
       if let service = mesh.service(name.namespace, name.name) { return .service(service) }
       if let entry = entry(full) { return .entry(entry) }
       guard mesh.knowsAll(.service, in: name.namespace) else { return .unknown }
-      return .nobody(
-        known: host.contains(".")
-          ? (mesh.services[name.namespace]?.keys.sorted() ?? [])
-            .map { "\($0).\(name.namespace)\(suffix)" }
-          : mesh.services[name.namespace]?.keys.sorted() ?? [])
+      let ending = host.contains(".") ? ".\(name.namespace)\(suffix)" : ""
+      return .nobody {
+        (mesh.services[name.namespace]?.keys.sorted() ?? []).map { $0 + ending }
+      }
     }
     if let entry = entry(full) { return .entry(entry) }
-    if let short = shortForm(full) { return .nobody(known: [short]) }
+    if let short = shortForm(full) { return .nobody { [short] } }
     guard mesh.knowsAll(.serviceEntry) else { return .unknown }
-    return .nobody(known: entries.keys.sorted())
+    return .nobody { entries.keys.sorted() }
   }
 
   private func entry(_ host: String) -> Item? {
@@ -75,7 +74,7 @@ struct Hosts {
       return .several
     }
     return mesh.knowsAll(.serviceEntry) && mesh.knowsAll(.service)
-      ? .nobody(known: []) : .unknown
+      ? .nobody { [] } : .unknown
   }
 
   /// The service and namespace in a full name of the cluster.

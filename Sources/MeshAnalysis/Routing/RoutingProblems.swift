@@ -52,7 +52,7 @@ private func checkHosts(
   for (host, node) in item.spec["hosts"].texts {
     switch hosts.answer(host, in: item.namespace) {
     case .nobody(let known):
-      let hint = report.hint(host, among: known)
+      let hint = report.hint(host, among: known())
       report.add(
         .hostMissing, item, at: node,
         "Nothing is called \(hosts.fullName(host, in: item.namespace)), so its routes are for "
@@ -93,7 +93,7 @@ private func checkRoute(
     guard let host = destination["host"].text else { continue }
     switch hosts.answer(host, in: item.namespace) {
     case .nobody(let known):
-      let hint = report.hint(host, among: known)
+      let hint = report.hint(host, among: known())
       report.add(
         .destinationMissing, item, at: destination["host"],
         "Nothing is called \(hosts.fullName(host, in: item.namespace)), so this route leads "

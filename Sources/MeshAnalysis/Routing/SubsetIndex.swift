@@ -4,12 +4,15 @@ import MeshCompiler
 struct SubsetIndex {
   private let hosts: Hosts
   private var rules: [String: [Item]] = [:]
+  /// Those for all hosts with an ending.
+  private var wildcards: [(ending: Substring, rule: Item)] = []
 
   init(_ mesh: MeshObjects, _ hosts: Hosts) {
     self.hosts = hosts
     for rule in mesh.items(.destinationRule) {
       guard let host = rule.spec["host"].text else { continue }
       rules[hosts.fullName(host, in: rule.namespace), default: []].append(rule)
+      if host.hasPrefix("*") { wildcards.append((host.dropFirst(), rule)) }
     }
   }
 
@@ -20,10 +23,8 @@ struct SubsetIndex {
   ) {
     guard let subset = destination["subset"].text, mesh.knowsAll(.destinationRule) else { return }
     let full = hosts.fullName(host, in: item.namespace)
-    let wildcards = rules.lazy.filter {
-      $0.key.hasPrefix("*") && full.hasSuffix($0.key.dropFirst())
-    }
-    let found = (rules[full] ?? []) + wildcards.flatMap(\.value)
+    let found =
+      (rules[full] ?? []) + wildcards.filter { full.hasSuffix($0.ending) }.map(\.rule)
     let names = found.flatMap { $0.spec["subsets"].items.compactMap { $0["name"].text } }
     if names.contains(subset) { return }
     let hint = report.hint(subset, among: names.sorted())
@@ -57,7 +58,7 @@ func checkRule(_ rule: Item, _ mesh: MeshObjects, _ hosts: Hosts, _ report: inou
   guard let host = rule.spec["host"].text else { return }
   switch hosts.answer(host, in: rule.namespace) {
   case .nobody(let known):
-    let hint = report.hint(host, among: known)
+    let hint = report.hint(host, among: known())
     report.add(
       .hostMissing, rule, at: rule.spec["host"],
       "Nothing is called \(hosts.fullName(host, in: rule.namespace)), so it applies to "
