@@ -38,11 +38,10 @@ extension ScriptedServer.Request {
       ? #"{"metadata":{},"status":"Success"}"#
       : #"{"metadata":{},"status":"Failure","reason":"NonZeroExitCode","message":"m","#
         + #""details":{"causes":[{"reason":"ExitCode","message":"\#(code)"}]}}"#
-    // As kubelet does: an empty message of each stream first. The client ends the connection: its
-    // library drops what comes together with consent and the end in one read.
+    // As kubelet does: an empty message of each stream first, and the end at once after the status.
     return [
       consent, .frame(1, ""), .frame(2, ""), .frame(3, ""), .frame(1, output), .frame(2, error),
-      .frame(3, status),
+      .frame(3, status), .close,
     ]
   }
 }

@@ -60,6 +60,7 @@ extension KubernetesClient {
         channel.closeFuture.whenComplete { _ in end.cancel() }
         try channel.pipeline.syncOperations.addHandler(
           NIOSSLClientHandler(context: tls, serverHostname: server.name))
+        try channel.pipeline.syncOperations.addHandler(LateEnd())
         return try OpenedCommand.upgrading(channel, head)
       }
     }
@@ -136,6 +137,20 @@ extension KubernetesClient {
       }
       return .unreachable(reason: "the connection ended before an answer")
     }
+  }
+}
+
+/// Lets the end of a connection wait for its last bytes.
+///
+/// A quick command's whole output comes in one read with the server's consent and the end. The
+/// library hands on what follows the consent a turn of the loop later, and an end that overtakes it
+/// there loses it.
+private final class LateEnd: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+
+  func channelInactive(context: ChannelHandlerContext) {
+    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    context.eventLoop.execute { bound.value.fireChannelInactive() }
   }
 }
 
