@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import MeshCompiler
 
 /// What becomes of connections that live when their pod comes into the mesh or leaves it.
