@@ -9,14 +9,24 @@ public struct ObjectList: Sendable {
 }
 
 extension KubernetesClient {
+  /// All objects of a resource that the filter lets through, but those beyond our limits; empty when
+  /// it is not served.
+  public func list(
+    _ resource: Resource, filter: ResourceFilter = ResourceFilter(),
+    _ selection: FieldSelection = .all
+  ) async throws(KubernetesError) -> [ManifestValue] {
+    try await objects(of: resource, filter: filter, selection)?.objects ?? []
+  }
+
   /// Reads a resource once, in the best version that is served; nil when none is.
   public func objects(
-    of resource: Resource, _ selection: FieldSelection = .all
+    of resource: Resource, filter: ResourceFilter = ResourceFilter(),
+    _ selection: FieldSelection = .all
   ) async throws(KubernetesError) -> ObjectList? {
     for apiVersion in resource.apiVersions {
       let form = ObjectForm(apiVersion: apiVersion, kind: resource.kind, selection: selection)
       do throws(KubernetesError) {
-        return try await objects(of: resource, form)
+        return try await objects(of: resource, form, filter)
       } catch {
         guard error.status?.isNotFound == true else { throw error }
       }
@@ -25,13 +35,13 @@ extension KubernetesClient {
   }
 
   private func objects(
-    of resource: Resource, _ form: ObjectForm
+    of resource: Resource, _ form: ObjectForm, _ filter: ResourceFilter
   ) async throws(KubernetesError) -> ObjectList {
     var list = ObjectList(objects: [], refused: [])
     var next: String?
     for _ in 0..<Limit.pages {
       let page = try await page(
-        resource, form, limit: Limit.pageObjects, next: next, filter: ResourceFilter())
+        resource, form, limit: Limit.pageObjects, next: next, filter: filter)
       for object in page.objects {
         switch object {
         case .object(let object): list.objects.append(object.root)

@@ -23,34 +23,6 @@ extension KubernetesClient {
     }
   }
 
-  /// All objects of a resource that the filter lets through; empty when it is not served.
-  public func list(
-    _ resource: Resource, filter: ResourceFilter = ResourceFilter(),
-    _ selection: FieldSelection = .all
-  ) async throws(KubernetesError) -> [ManifestValue] {
-    let form = ObjectForm(
-      apiVersion: resource.apiVersion, kind: resource.kind, selection: selection)
-    var objects: [ManifestValue] = []
-    var next: String?
-    for _ in 0..<Limit.pages {
-      let page: ListPage
-      do throws(KubernetesError) {
-        page = try await self.page(
-          resource, form, limit: Limit.pageObjects, next: next, filter: filter)
-      } catch {
-        guard error.status?.isNotFound == true, next == nil else { throw error }
-        return []
-      }
-      for object in page.objects {
-        if case .object(let object) = object { objects.append(object.root) }
-      }
-      guard objects.count <= Limit.objects else { throw .tooLarge(limit: Limit.objects) }
-      guard let following = page.next else { return objects }
-      next = following
-    }
-    throw .tooLarge(limit: Limit.objects)
-  }
-
   /// Makes an object, at a path of its own where it has one; a conflict means that it is there
   /// already.
   @discardableResult
