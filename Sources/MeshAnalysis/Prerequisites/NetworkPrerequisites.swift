@@ -32,8 +32,9 @@ private func captureFindings(_ daemonSets: [Node]) -> [Prerequisite] {
       "Keep linkerd.io/inject off the namespaces that Skein is to have."
     ),
     (
-      "kube-multus-ds", .warning, "Multus adds interfaces to pods: only eth0 is captured",
-      "Give pods of the mesh no second interface."
+      "kube-multus-ds", .warning,
+      "Multus has not been tried with Skein; every interface of a pod is captured, added ones too",
+      "Opt a pod out whose second interface shall not be: label istio.io/dataplane-mode=none."
     ),
   ]
   return daemonSets.compactMap { set in
