@@ -226,3 +226,48 @@ private func cluster(problem: String?) -> ClusterStatus {
     #expect(problems.last == "pod shop/api-long-name is closed: the IPv4 canary failed")
   }
 }
+
+@Suite struct `Readiness` {
+  struct Row: CustomTestStringConvertible, Sendable {
+    var testDescription: String
+    var problems: [String] = []
+    var edit: @Sendable (inout StatusReport) -> Void
+  }
+
+  @Test(arguments: [
+    Row(testDescription: "is there with a pod in trouble") {
+      $0.node.isHealthy = false
+      $0.node.problems = ["pod shop/api-long-name is closed"]
+    },
+    Row(testDescription: "is there with objects that may be out of date") {
+      $0.cluster = cluster(problem: "refused")
+    },
+    Row(testDescription: "is not there on the way out", problems: ["the node agent is leaving"]) {
+      $0.node.isDraining = true
+    },
+    Row(
+      testDescription: "needs ztunnel",
+      problems: ["ztunnel is not connected (running); see its log"]
+    ) { $0.ztunnel.isConnected = false },
+    Row(testDescription: "needs a mesh", problems: ["ztunnel has heard of no mesh yet"]) {
+      $0.ztunnel.generation = 0
+    },
+    Row(
+      testDescription: "needs to know which pods are here",
+      problems: ["the cluster's Pod objects: not read yet: refused"]
+    ) {
+      $0.cluster = cluster(problem: "refused")
+      $0.cluster?.resources[1].isSynced = false
+    },
+    Row(testDescription: "needs its place in the runtime's network", problems: ["left alone"]) {
+      $0.cni = CNIStatus()
+      $0.cni?.problems = ["left alone"]
+    },
+  ])
+  func `is the node's alone`(row: Row) {
+    var report = report()
+    report.ztunnel.generation = 2
+    row.edit(&report)
+    #expect(report.readinessProblems == row.problems)
+  }
+}

@@ -303,7 +303,7 @@ spec:
             - {name: SERVICE_ACCOUNT, valueFrom: {fieldRef: {fieldPath: spec.serviceAccountName}}}
             - {name: INSTANCE_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
           readinessProbe:
-            exec: {command: [/usr/bin/node-agent, status, node, --state-dir, /run/skein/node]}
+            exec: {command: [/usr/bin/node-agent, status, --ready, --state-dir, /run/skein/node]}
             periodSeconds: 3
             timeoutSeconds: 5
           resources:
