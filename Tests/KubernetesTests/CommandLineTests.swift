@@ -84,7 +84,7 @@ extension `A cluster` {
 
     private func removeApplication() async throws {
       try await installation.kubectl(
-        "delete", "namespace/tried", "--ignore-not-found", "--timeout=100s")
+        "delete", "namespace/tried", "--ignore-not-found", "--timeout=170s", within: .seconds(180))
     }
 
     private static let application = """

@@ -245,7 +245,8 @@ struct InstallationTrait: SuiteTrait, TestScoping {
       "delete", "namespace/shop", "namespace/forms", "namespace/bookinfo", "--ignore-not-found",
       "--timeout=170s", within: .seconds(180))
     try await installation.kubectl(
-      "-n", "default", "delete", "pod/outsider", "--ignore-not-found", "--timeout=60s")
+      "-n", "default", "delete", "pod/outsider", "--ignore-not-found", "--timeout=170s",
+      within: .seconds(180))
     try await installation.uninstall()
   }
 }
