@@ -40,6 +40,21 @@ public struct PrometheusText: Sendable {
     sample(name, labels, text: PrometheusText.number(value))
   }
 
+  /// A family of one sample without labels, whose name and meaning may still change.
+  public mutating func gauge(_ name: String, _ help: String, _ value: UInt64) {
+    single(name, .gauge, help, value)
+  }
+
+  /// The same of a number that only grows.
+  public mutating func counter(_ name: String, _ help: String, _ value: UInt64) {
+    single(name, .counter, help, value)
+  }
+
+  private mutating func single(_ name: String, _ kind: Kind, _ help: String, _ value: UInt64) {
+    family(name, kind, help + " (unstable).")
+    sample(name, [], value)
+  }
+
   public mutating func histogram(_ name: String, _ histogram: Histogram) {
     var total: UInt64 = 0
     for (bound, count) in zip(histogram.bounds, histogram.counts) {

@@ -15,13 +15,12 @@ struct ControlMetrics {
   }
 
   private func writeMesh(_ text: inout PrometheusText) {
-    gauge(
-      &text, "skein_control_generation", "The generation that is served", status.mesh.generation)
-    gauge(
-      &text, "skein_control_stale", "Whether the manifests on disk have errors",
+    text.gauge("skein_control_generation", "The generation that is served", status.mesh.generation)
+    text.gauge(
+      "skein_control_stale", "Whether the manifests on disk have errors",
       status.mesh.isStale ? 1 : 0)
-    gauge(
-      &text, "skein_control_manifest_errors", "Errors in the manifests on disk",
+    text.gauge(
+      "skein_control_manifest_errors", "Errors in the manifests on disk",
       UInt64(status.mesh.errors))
     text.family("skein_control_resources", .gauge, "Resources that are served (unstable).")
     for row in resources {
@@ -31,27 +30,26 @@ struct ControlMetrics {
     for row in resources {
       text.sample("skein_control_resource_bytes", [.init("type", row.type)], UInt64(row.bytes))
     }
-    gauge(
-      &text, "skein_control_resident_bytes", "Memory of the control plane", status.residentBytes)
+    text.gauge("skein_control_resident_bytes", "Memory of the control plane", status.residentBytes)
   }
 
   private func writeStreams(_ text: inout PrometheusText) {
-    gauge(&text, "skein_control_connections", "Connections open", UInt64(status.connections))
-    gauge(&text, "skein_control_streams", "Discovery streams open", UInt64(status.streamCount))
+    text.gauge("skein_control_connections", "Connections open", UInt64(status.connections))
+    text.gauge("skein_control_streams", "Discovery streams open", UInt64(status.streamCount))
     family(
       &text, "skein_control_streams_refused_total", "Streams refused", "reason",
       counters.streamsRefused)
     family(
       &text, "skein_control_streams_ended_total", "Streams whose proof ended before them", "reason",
       counters.streamsEnded)
-    counter(&text, "skein_control_responses_total", "Responses sent", counters.responses)
-    counter(
-      &text, "skein_control_resources_sent_total", "Resources sent to all streams",
+    text.counter("skein_control_responses_total", "Responses sent", counters.responses)
+    text.counter(
+      "skein_control_resources_sent_total", "Resources sent to all streams",
       counters.resources)
-    counter(
-      &text, "skein_control_removals_sent_total", "Removals sent to all streams", counters.removals)
-    counter(
-      &text, "skein_control_nacks_total", "Responses that nodes refused in part",
+    text.counter(
+      "skein_control_removals_sent_total", "Removals sent to all streams", counters.removals)
+    text.counter(
+      "skein_control_nacks_total", "Responses that nodes refused in part",
       counters.refusals)
     text.family(
       "skein_control_push_seconds", .histogram,
@@ -69,20 +67,6 @@ struct ControlMetrics {
     family(
       &text, "skein_control_authentication_failures_total", "Peers that proved nothing", "reason",
       counters.authenticationFailures)
-  }
-
-  private func gauge(
-    _ text: inout PrometheusText, _ name: String, _ help: String, _ value: UInt64
-  ) {
-    text.family(name, .gauge, help + " (unstable).")
-    text.sample(name, [], value)
-  }
-
-  private func counter(
-    _ text: inout PrometheusText, _ name: String, _ help: String, _ value: UInt64
-  ) {
-    text.family(name, .counter, help + " (unstable).")
-    text.sample(name, [], value)
   }
 
   private func family(

@@ -57,9 +57,8 @@ extension LivingConnectionCounters {
       text.sample(
         "skein_living_connections", [PrometheusText.Label("kind", kind)], UInt64(count))
     }
-    text.family(
-      "skein_living_connections_cut_total", .counter,
-      "Connections that were cut for that, at their deadline or at once (unstable).")
-    text.sample("skein_living_connections_cut_total", [], cut)
+    text.counter(
+      "skein_living_connections_cut_total",
+      "Connections that were cut for that, at their deadline or at once", cut)
   }
 }

@@ -13,19 +13,16 @@ struct DiscoveryMetrics: Equatable, Sendable {
   var traffic: [String: DiscoveryState.Traffic] = [:]
 
   func write(to text: inout PrometheusText) {
-    text.family("skein_xds_connected", .gauge, "Whether a discovery stream stands (unstable).")
-    text.sample("skein_xds_connected", [], (isConnected ? 1 : 0) as UInt64)
-    text.family(
-      "skein_xds_stale", .gauge, "Whether the control plane has not confirmed the mesh (unstable).")
-    text.sample("skein_xds_stale", [], (isStale ? 1 : 0) as UInt64)
+    text.gauge("skein_xds_connected", "Whether a discovery stream stands", isConnected ? 1 : 0)
+    text.gauge(
+      "skein_xds_stale", "Whether the control plane has not confirmed the mesh", isStale ? 1 : 0)
     if let lastContact {
       text.family(
         "skein_xds_last_contact_timestamp_seconds", .gauge,
         "When the control plane answered last (unstable).")
       text.sample("skein_xds_last_contact_timestamp_seconds", [], lastContact)
     }
-    text.family("skein_xds_rejected_resources", .gauge, "Resources not taken (unstable).")
-    text.sample("skein_xds_rejected_resources", [], UInt64(max(rejected, 0)))
+    text.gauge("skein_xds_rejected_resources", "Resources not taken", UInt64(max(rejected, 0)))
     text.family(
       "istio_xds_connection_terminations_total", .counter,
       "Discovery streams that ended, by reason (unstable).")

@@ -44,42 +44,35 @@ struct NodeMetrics: Equatable, Sendable {
       text.sample(
         "skein_pods", [PrometheusText.Label("state", state)], UInt64(podsByState[state] ?? 0))
     }
-    gauge("skein_model_generation", "The last good generation of the mesh", generation)
-    gauge(
+    text.gauge("skein_model_generation", "The last good generation of the mesh", generation)
+    text.gauge(
       "skein_model_enforced_generation", "The generation ztunnel enforces", enforcedGeneration)
-    gauge("skein_manifest_errors", "Errors in the manifests on disk", UInt64(manifestErrors))
+    text.gauge("skein_manifest_errors", "Errors in the manifests on disk", UInt64(manifestErrors))
     text.family(
       "skein_enforcement_seconds", .histogram,
       "Time from receiving a generation of the mesh to ztunnel enforcing it (unstable).")
     text.histogram("skein_enforcement_seconds", enforcement)
-    gauge("skein_ztunnel_connected", "Whether ztunnel is connected", isZTunnelConnected ? 1 : 0)
-    counter("skein_ztunnel_restarts_total", "Restarts of ztunnel", ztunnelRestarts)
-    counter("skein_canaries_passed_total", "Canary connections that arrived", canariesPassed)
-    counter("skein_canary_failures_total", "Canary connections that failed", canaryFailures)
+    text.gauge(
+      "skein_ztunnel_connected", "Whether ztunnel is connected", isZTunnelConnected ? 1 : 0)
+    text.counter("skein_ztunnel_restarts_total", "Restarts of ztunnel", ztunnelRestarts)
+    text.counter("skein_canaries_passed_total", "Canary connections that arrived", canariesPassed)
+    text.counter("skein_canary_failures_total", "Canary connections that failed", canaryFailures)
     connections.write(to: &text)
-    counter("skein_refusals_total", "Connections refused", refusals)
-    counter("skein_certificates_issued_total", "Certificates signed", certificatesIssued)
-    counter("skein_certificates_refused_total", "Signing requests refused", certificatesRefused)
-    gauge(
+    text.counter("skein_refusals_total", "Connections refused", refusals)
+    text.counter("skein_certificates_issued_total", "Certificates signed", certificatesIssued)
+    text.counter(
+      "skein_certificates_refused_total", "Signing requests refused", certificatesRefused)
+    text.gauge(
       "skein_certificate_requests_pending", "Signing requests without an answer",
       UInt64(certificatesWaiting))
-    gauge(
+    text.gauge(
       "skein_certificate_requests_failing", "Identities whose last signing request failed",
       UInt64(certificatesFailing))
     discovery?.write(to: &text)
-    counter(
+    text.counter(
       "skein_metric_label_set_overflows_total",
       "Samples summed because there are too many label sets", labelSetOverflows)
     cni?.write(to: &text)
     ztunnel?.write(to: &text)
-
-    func gauge(_ name: String, _ help: String, _ value: UInt64) {
-      text.family(name, .gauge, help + " (unstable).")
-      text.sample(name, [], value)
-    }
-    func counter(_ name: String, _ help: String, _ value: UInt64) {
-      text.family(name, .counter, help + " (unstable).")
-      text.sample(name, [], value)
-    }
   }
 }

@@ -11,17 +11,13 @@ extension Summary {
       text.sample(
         "istio_crl_policy_rejections_total", [PrometheusText.Label("reporter", reporter)], count)
     }
-    text.family(
-      "skein_ztunnel_failed_accepts_total", .counter,
-      "Connections that died before ztunnel looked, or had no descriptor left (unstable).")
-    text.sample("skein_ztunnel_failed_accepts_total", [], failedAccepts)
-    text.family(
-      "skein_ztunnel_dropped_records_total", .counter,
-      "Records of connections that ztunnel could not deliver (unstable).")
-    text.sample("skein_ztunnel_dropped_records_total", [], droppedRecords)
-    text.family("skein_ztunnel_resident_bytes", .gauge, "Memory of ztunnel (unstable).")
-    text.sample("skein_ztunnel_resident_bytes", [], residentBytes)
-    text.family("skein_ztunnel_open_descriptors", .gauge, "Descriptors of ztunnel (unstable).")
-    text.sample("skein_ztunnel_open_descriptors", [], UInt64(openDescriptors))
+    text.counter(
+      "skein_ztunnel_failed_accepts_total",
+      "Connections that died before ztunnel looked, or had no descriptor left", failedAccepts)
+    text.counter(
+      "skein_ztunnel_dropped_records_total",
+      "Records of connections that ztunnel could not deliver", droppedRecords)
+    text.gauge("skein_ztunnel_resident_bytes", "Memory of ztunnel", residentBytes)
+    text.gauge("skein_ztunnel_open_descriptors", "Descriptors of ztunnel", UInt64(openDescriptors))
   }
 }
