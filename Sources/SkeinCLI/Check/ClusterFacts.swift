@@ -11,7 +11,7 @@ extension ClusterFacts {
     self.init(namespace: namespace)
     self.options = options
     version = try await client.serverVersion()
-    nodes = try await client.readable(Resource(plural: "nodes", kind: "Node"), Self.node)
+    nodes = try await client.readable(.nodes, Self.node)
     daemonSets = try await client.readable(
       Resource(group: "apps", plural: "daemonsets", kind: "DaemonSet"), Self.daemonSet)
     webhooks = try await client.readable(
@@ -56,7 +56,7 @@ extension KubernetesClient {
     _ resource: Resource, _ selection: FieldSelection
   ) async throws(KubernetesError) -> [ManifestValue]? {
     do throws(KubernetesError) {
-      return try await objects(of: resource, selection)?.objects ?? []
+      return try await list(resource, selection)
     } catch {
       guard error.status?.isForbidden == true else { throw error }
       return nil
