@@ -202,13 +202,17 @@ let package = Package(
     .systemLibrary(
       name: "CNGHTTP2", path: "Tests/CNGHTTP2", pkgConfig: "libnghttp2",
       providers: [.apt(["libnghttp2-dev"])]),
-    .testTarget(name: "MeshModelTests", dependencies: ["MeshModel"], swiftSettings: house),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),
     .testTarget(
-      name: "HBONETests", dependencies: ["CNGHTTP2", "HBONE", "MeshModel"], swiftSettings: house),
+      name: "MeshModelTests", dependencies: ["MeshModel", "TestSupport"], swiftSettings: house),
+    .testTarget(
+      name: "HBONETests", dependencies: ["CNGHTTP2", "HBONE", "MeshModel", "TestSupport"],
+      swiftSettings: house),
     .testTarget(
       name: "IdentityTests", dependencies: ["Identity", "MeshModel"], swiftSettings: house),
     .testTarget(
-      name: "MeshCompilerTests", dependencies: ["Manifests", "MeshCompiler", "MeshModel"],
+      name: "MeshCompilerTests",
+      dependencies: ["Manifests", "MeshCompiler", "MeshModel", "TestSupport"],
       swiftSettings: house),
     .testTarget(
       name: "MeshAnalysisTests",
@@ -223,7 +227,7 @@ let package = Package(
       name: "SkeinCLITests",
       dependencies: [
         "Commands", "KubernetesClient", "KubernetesHarness", "Linux", "Manifests", "MeshCompiler",
-        "MeshModel", "NodeHarness", "SkeinCLI", "Telemetry",
+        "MeshModel", "NodeHarness", "SkeinCLI", "Telemetry", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),
@@ -231,13 +235,14 @@ let package = Package(
     .testTarget(
       name: "XDSTests",
       dependencies: [
-        "IstioAPI", "MeshModel", "XDS", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        "IstioAPI", "MeshModel", "TestSupport", "XDS",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: house),
     .testTarget(
       name: "ControlAPITests",
       dependencies: [
-        "CertificateAuthority", "ControlAPI", "IstioAPI", "Linux", "MeshModel",
+        "CertificateAuthority", "ControlAPI", "IstioAPI", "Linux", "MeshModel", "TestSupport",
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
@@ -246,7 +251,7 @@ let package = Package(
     .target(
       name: "KubernetesHarness",
       dependencies: [
-        "CertificateAuthority", "KubernetesClient", "Linux", "MeshModel",
+        "CertificateAuthority", "KubernetesClient", "Linux", "MeshModel", "TestSupport",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -258,6 +263,7 @@ let package = Package(
       name: "KubernetesClientTests",
       dependencies: [
         "KubernetesClient", "KubernetesHarness", "Linux", "MeshCompiler", "MeshModel",
+        "TestSupport",
       ],
       swiftSettings: house),
     .testTarget(
@@ -265,7 +271,7 @@ let package = Package(
       dependencies: [
         "CertificateAuthority", "Commands", "ControlAPI", "ControlPlane", "IstioAPI",
         "KubernetesClient", "KubernetesHarness", "Linux", "Manifests", "MeshCompiler", "MeshModel",
-        "Telemetry", "XDS",
+        "Telemetry", "TestSupport", "XDS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "JWTKit", package: "jwt-kit"),
@@ -275,7 +281,8 @@ let package = Package(
         .product(name: "X509", package: "swift-certificates"),
       ],
       exclude: ["Programs"], swiftSettings: house),
-    .testTarget(name: "LinuxTests", dependencies: ["Linux", "MeshModel"], swiftSettings: house),
+    .testTarget(
+      name: "LinuxTests", dependencies: ["Linux", "MeshModel", "TestSupport"], swiftSettings: house),
     .testTarget(
       name: "TLSTests",
       dependencies: [
@@ -286,7 +293,8 @@ let package = Package(
       ],
       swiftSettings: house),
     .testTarget(
-      name: "RedirectTests", dependencies: ["CBPF", "Linux", "MeshModel", "Redirect"],
+      name: "RedirectTests",
+      dependencies: ["CBPF", "Linux", "MeshModel", "Redirect", "TestSupport"],
       exclude: ["Programs"], swiftSettings: house),
     .testTarget(
       name: "ManifestsTests", dependencies: ["Linux", "Manifests", "MeshCompiler", "MeshModel"],
@@ -302,7 +310,9 @@ let package = Package(
       swiftSettings: house),
     .testTarget(
       name: "ZTunnelTests",
-      dependencies: ["AgentProtocol", "HBONE", "Linux", "MeshModel", "TLS", "ZTunnel"],
+      dependencies: [
+        "AgentProtocol", "HBONE", "Linux", "MeshModel", "TLS", "TestSupport", "ZTunnel",
+      ],
       swiftSettings: house),
     .testTarget(
       name: "NodeAgentTests",
@@ -313,13 +323,15 @@ let package = Package(
       ],
       swiftSettings: house),
     .target(
-      name: "NodeHarness", dependencies: ["Linux"], path: "Tests/NodeHarness",
+      name: "NodeHarness", dependencies: ["Linux", "TestSupport"], path: "Tests/NodeHarness",
       exclude: ["Programs"], swiftSettings: house),
     .testTarget(
-      name: "NodeTests", dependencies: ["KubernetesHarness", "Linux", "NodeHarness"],
+      name: "NodeTests",
+      dependencies: ["KubernetesHarness", "Linux", "NodeHarness", "TestSupport"],
       swiftSettings: house),
     .testTarget(
-      name: "InteropTests", dependencies: ["Linux", "NodeHarness"], exclude: ["Programs"],
+      name: "InteropTests", dependencies: ["Linux", "NodeHarness", "TestSupport"],
+      exclude: ["Programs"],
       swiftSettings: house),
     .testTarget(
       name: "KubernetesTests",

@@ -7,10 +7,11 @@ import MeshModel
 import SwiftProtobuf
 import Synchronization
 import Testing
+import TestSupport
 
 @testable import ControlAPI
 
-@Suite struct `Calls over TLS` {
+@Suite(.fewAtOnce) struct `Calls over TLS` {
   @Test func `a stream carries requests and responses, and ends well with its body`() async throws {
     try await TestServer.run({ exchange throws(CallStatus) in try await exchange.echo() }) {
       test in

@@ -1,8 +1,9 @@
 import Testing
+import TestSupport
 
 @testable import ControlAPI
 
-@Suite struct `A handoff between two tasks` {
+@Suite(.fewAtOnce) struct `A handoff between two tasks` {
   @Test func `keeps the order and never holds more than one`() async throws {
     let handoff = Handoff<Int>()
     try await withThrowingTaskGroup(of: Void.self) { group in

@@ -1,6 +1,7 @@
 import Linux
 import NodeHarness
 import Testing
+import TestSupport
 
 /// Stock Envoy in a pod of the mesh, with a certificate of the mesh; see Programs/envoy.py.
 struct Envoy: Sendable {
@@ -19,7 +20,7 @@ struct Envoy: Sendable {
     let envoy = Envoy(
       process: try await mesh.spawn(in: pod, "envoy.py", arguments), namespace: namespace)
     do {
-      try await eventually("Envoy serves", within: .seconds(20)) {
+      try await eventually("Envoy serves") {
         try await envoy.ask("GET", "ready", expecting: nil).contains("LIVE")
       }
     } catch {
@@ -64,7 +65,7 @@ struct Envoy: Sendable {
   func kill() async {
     process.signal(.kill)
     do {
-      _ = try await process.finish(within: .seconds(5))
+      _ = try await process.finish()
     } catch {
       Issue.record("Envoy did not end: \(error)")
     }

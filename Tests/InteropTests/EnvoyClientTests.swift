@@ -3,6 +3,7 @@ import Glibc
 import Linux
 import NodeHarness
 import Testing
+import TestSupport
 
 extension `Beside other programs` {
   /// Stock Envoy, set up as a waypoint's connect_originate is, dials an enrolled pod's port 15008.
@@ -118,7 +119,7 @@ extension `Beside other programs` {
           rules: "[{from: [{source: {principals: [cluster.local/ns/shop/sa/\(principal)]}}]}]")
       }
       func waitUntil(_ isAllowed: Bool) async throws {
-        try await eventually("Envoy is \(isAllowed ? "allowed" : "refused")", within: .seconds(5)) {
+        try await eventually("Envoy is \(isAllowed ? "allowed" : "refused")") {
           try await client("get", "name")["answer"].string?.hasSuffix("|server") == isAllowed
         }
       }
@@ -195,7 +196,7 @@ extension `Beside other programs` {
           in: "waypoint", "peer.py", "rate", "127.0.0.1", Self.port, "200", "5")
         try await Task.sleep(for: .seconds(1.5))
         Glibc.kill(try await mesh.ztunnelProcessID("b"), SIGKILL)
-        let result = try await load.finish(within: .seconds(20)).json()
+        let result = try await load.finish().json()
         let good = try #require(result["outcome"]["ok"].int)
         #expect(good >= 1_000 - 300, "at most 1.5 s worth are lost: \(result)")
         #expect(result["outcome"]["ETIMEDOUT"].int == nil, "\(result)")
@@ -219,7 +220,7 @@ extension `Beside other programs` {
         let agent = try await mesh.agent("b")
         agent.signal(.terminate)
         #expect(try await short.finish().json()["ended"].string == "")
-        let cut = try await long.finish(within: .seconds(15)).json()
+        let cut = try await long.finish().json()
         #expect(cut["ended"].string == "ECONNRESET", "\(cut)")
         #expect((3.5..<7).contains(try #require(cut["after"].double)), "\(cut)")
         #expect(try await agent.finish().status == 0)

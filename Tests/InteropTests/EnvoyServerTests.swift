@@ -2,6 +2,7 @@ import Foundation
 import Linux
 import NodeHarness
 import Testing
+import TestSupport
 
 extension `Beside other programs` {
   /// A pod of the mesh dials another whose port 15008 is stock Envoy, set up as a waypoint is.
@@ -88,7 +89,7 @@ extension `Beside other programs` {
       let waypoint = try await mesh.address(of: "waypoint")
       try await Envoy.serving(of: mesh, "serve=0") { envoy in
         let result = try await mesh.client(
-          in: "client", "many", waypoint, "8080", "1000", within: .seconds(60))
+          in: "client", "many", waypoint, "8080", "1000")
         #expect(result["good"].int == 1_000, "\(result)")
         let tunnels = try await envoy.statistic("http.terminate.downstream_cx_total")
         #expect((10...40).contains(tunnels), "\(tunnels) connections of 100 streams each")
@@ -124,7 +125,7 @@ extension `Beside other programs` {
         let load = try await mesh.client(in: "client", "rate", waypoint, "8080", "100", "2")
         #expect(load["outcome"]["ok"].int == 200, "\(load)")
         #expect(try await short.finish().json()["ended"].string == "")
-        let ended = try await long.finish(within: .seconds(15)).json()
+        let ended = try await long.finish().json()
         #expect(ended["ended"].string == "ECONNRESET", "\(ended)")
       }
     }
@@ -139,12 +140,12 @@ extension `Beside other programs` {
       try await Task.sleep(for: .seconds(1.5))
       let began = ContinuousClock.now
       first.process.signal(signal)
-      _ = try await first.process.finish(within: .seconds(10))
+      _ = try await first.process.finish()
       try await Envoy.serving(of: mesh, "serve=0") { _ in
         let away = (ContinuousClock.now - began) / .seconds(1)
         let after = try await mesh.client(in: "client", "rate", waypoint, "8080", "50", "1")
         #expect(after["outcome"]["ok"].int == 50, "all succeed once it is back: \(after)")
-        let result = try await load.finish(within: .seconds(20)).json()
+        let result = try await load.finish().json()
         let good = try #require(result["outcome"]["ok"].int)
         let lost = try #require(result["tried"].int) - good
         #expect(lost <= Int(200 * (away + 0.5)), "\(result), Envoy was away for \(away) s")

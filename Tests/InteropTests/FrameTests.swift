@@ -2,6 +2,7 @@ import Foundation
 import Linux
 import NodeHarness
 import Testing
+import TestSupport
 
 extension `Beside other programs` {
   /// h2 and hyperframe, an HTTP/2 of pure Python, behind a member's certificate; see
@@ -109,7 +110,7 @@ extension `Beside other programs` {
       let before = try await mesh.residency("b")
       let stalled = try await spawn(
         "stalled", mesh.authority, mesh.address(of: "server"), "200", "1000000")
-      try await stalled.waitFor("stalled", within: .seconds(20))
+      try await stalled.waitFor("stalled")
       try await Task.sleep(for: .seconds(2))
       let during = try await mesh.residency("b")
       #expect(

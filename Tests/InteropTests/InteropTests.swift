@@ -2,6 +2,7 @@ import Foundation
 import Linux
 import NodeHarness
 import Testing
+import TestSupport
 
 /// Whole nodes beside programs that others wrote, on the other side of the wire.
 ///

@@ -2,6 +2,7 @@ import Foundation
 import Linux
 import NodeHarness
 import Testing
+import TestSupport
 
 extension `Beside other programs` {
   /// Debian's openssl, nghttp and h2load at an enrolled pod's port 15008.
@@ -13,7 +14,7 @@ extension `Beside other programs` {
     })
   struct `a node answers at the command line` {
     /// Runs a script in the stranger's namespace, with `CERT`, `KEY`, `ROOT` and `HOST` set.
-    func shell(_ script: String, within limit: Duration = .seconds(30)) async throws -> String {
+    func shell(_ script: String, within limit: Duration = patience) async throws -> String {
       let mesh = try Mesh.shared
       let stranger = try await #require(mesh.pods["stranger"])
       let output = try await NodeHarness.run(

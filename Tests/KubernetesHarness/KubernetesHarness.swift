@@ -1,17 +1,6 @@
 /// An API server under a script, for tests of whatever asks one.
 import Foundation
 
-package struct TooSlow: Error {}
-
-/// Waits for up to thirty seconds.
-package func waitFor(_ isTrue: () async -> Bool) async throws {
-  for _ in 0..<3_000 {
-    if await isTrue() { return }
-    try await Task.sleep(for: .milliseconds(10))
-  }
-  throw TooSlow()
-}
-
 /// A directory that is gone afterwards.
 package func withDirectory(_ body: (String) async throws -> Void) async throws {
   let directory = NSTemporaryDirectory() + "/kubernetes-\(UUID().uuidString)"

@@ -1,6 +1,7 @@
 import Glibc
 @testable import Linux
 import Testing
+import TestSupport
 
 @Suite struct `A file` {
   @Test func `is replaced whole and read whole`() throws {

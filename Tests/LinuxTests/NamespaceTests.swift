@@ -2,6 +2,7 @@ import Glibc
 @testable import Linux
 import MeshModel
 import Testing
+import TestSupport
 
 @Suite(.needsRoot) struct `A network namespace` {
   @Test func `is left again by the thread that ran in it`() throws {

@@ -2,6 +2,7 @@ import Glibc
 @testable import Linux
 import MeshModel
 import Testing
+import TestSupport
 
 private let address4 = InterfaceAddress(
   linkIndex: Link.loopbackIndex, address: .v4(0x0a09_0002), prefixLength: 24)

@@ -1,6 +1,7 @@
 import Glibc
 @testable import Linux
 import Testing
+import TestSupport
 
 /// A control group of the test's own, removed when the body ends.
 private func withControlGroup(_ body: (ControlGroup) throws -> Void) throws {

@@ -2,6 +2,7 @@ import Glibc
 import Linux
 import MeshModel
 import Testing
+import TestSupport
 
 @Suite(.needsRoot) struct `The TCP sockets of a namespace` {
   @Test(arguments: [loopback, loopback6])

@@ -2,11 +2,6 @@ import Glibc
 import Linux
 import Testing
 
-extension Trait where Self == ConditionTrait {
-  /// Runs only where the kernel lets us make namespaces and control groups.
-  static var needsRoot: Self { .enabled(if: geteuid() == 0, "needs root") }
-}
-
 /// Traps when each run of `body` ends with more descriptors open than it began with.
 ///
 /// Call it in a process of its own: other tests open descriptors at the same time. Sixteen runs, since

@@ -1,6 +1,7 @@
 import Foundation
 package import Linux
 import Synchronization
+import TestSupport
 package import Testing
 
 /// A program that ran to its end.
@@ -71,7 +72,7 @@ package final class Running: Sendable {
   }
 
   /// Waits until standard output holds `text`.
-  package func waitFor(_ text: String, within limit: Duration = .seconds(10)) async throws {
+  package func waitFor(_ text: String, within limit: Duration = patience) async throws {
     do {
       try await eventually("“\(text)”", within: limit) { self.standardOutput.contains(text) }
     } catch {
@@ -91,7 +92,7 @@ package final class Running: Sendable {
     }
   }
 
-  package func finish(within limit: Duration = .seconds(60)) async throws -> Output {
+  package func finish(within limit: Duration = patience) async throws -> Output {
     let deadline = ContinuousClock.now + limit
     while true {
       if let outcome = try outcome() {
@@ -125,7 +126,7 @@ package struct TimedOut: Error, CustomStringConvertible {
 
 /// Asks again every 20 ms until `condition` holds.
 package func eventually(
-  _ what: String, within limit: Duration = .seconds(30),
+  _ what: String, within limit: Duration = patience,
   _ condition: () async throws -> Bool
 ) async throws {
   let deadline = ContinuousClock.now + limit
@@ -138,14 +139,14 @@ package func eventually(
 /// Runs a program to its end.
 @discardableResult
 package func run(
-  _ arguments: String..., within limit: Duration = .seconds(60), expecting status: Int32? = 0
+  _ arguments: String..., within limit: Duration = patience, expecting status: Int32? = 0
 ) async throws -> Output {
   try await run(arguments, within: limit, expecting: status)
 }
 
 @discardableResult
 package func run(
-  _ arguments: [String], within limit: Duration = .seconds(60), expecting status: Int32? = 0
+  _ arguments: [String], within limit: Duration = patience, expecting status: Int32? = 0
 ) async throws -> Output {
   let output = try await Running(arguments).finish(within: limit)
   if let status, output.status != status {

@@ -1,6 +1,7 @@
 import Foundation
 package import Linux
 import Testing
+import TestSupport
 
 /// A control plane beside the nodes, at 10.90.0.1:15012 in node a's namespace.
 ///
@@ -37,7 +38,7 @@ extension Mesh {
         Self.controlPlaneAddress, "--token-file", "\(directory)/tokens", "--log-format", "json",
       ])
     controlPlane = plane
-    try await eventually("the control plane listens", within: .seconds(20)) {
+    try await eventually("the control plane listens") {
       if let outcome = try plane.outcome() {
         throw UnexpectedEnd(
           what: "the control plane: \(outcome) \(plane.standardOutput)\(plane.standardError)")
@@ -70,7 +71,7 @@ extension Mesh {
     try await status(node, "control-plane")
   }
 
-  package func waitUntilInStep(_ nodes: String..., within limit: Duration = .seconds(20))
+  package func waitUntilInStep(_ nodes: String..., within limit: Duration = patience)
     async throws
   {
     for node in nodes {
@@ -82,7 +83,7 @@ extension Mesh {
 
   package func stop(_ program: Running, _ signal: Signal = .kill) async throws {
     program.signal(signal)
-    _ = try await program.finish(within: .seconds(10))
+    _ = try await program.finish()
   }
 }
 

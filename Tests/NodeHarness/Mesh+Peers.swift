@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 package import Testing
 
 /// Memory of one process, in bytes, as the kernel counts it.
@@ -35,7 +36,7 @@ extension Mesh {
   /// Runs hostile.py from a pod that is not in the mesh against an enrolled one.
   package func attack(
     _ name: String, from pod: String = "stranger", on victim: String = "server",
-    _ arguments: String..., isIPv6: Bool = false, within limit: Duration = .seconds(60)
+    _ arguments: String..., isIPv6: Bool = false, within limit: Duration = patience
   ) async throws -> JSON {
     let target = try #require(pods[victim])
     let host = isIPv6 ? "[\(target.ip6)]" : target.ip4

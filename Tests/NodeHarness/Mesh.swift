@@ -1,6 +1,7 @@
 import Foundation
 import Linux
 import Testing
+import TestSupport
 
 /// Two nodes and their pods in network namespaces of this run, and the manifests that describe them.
 ///
@@ -178,7 +179,7 @@ package actor Mesh {
   }
 
   /// Waits until every enrolled pod of both nodes is proven.
-  package func waitUntilEnrolled(_ names: String..., within limit: Duration = .seconds(20))
+  package func waitUntilEnrolled(_ names: String..., within limit: Duration = patience)
     async throws
   {
     for name in names {
@@ -249,7 +250,7 @@ package actor Mesh {
     _ = try await server.finish()
   }
 
-  package func client(in pod: String, _ arguments: String..., within limit: Duration = .seconds(60))
+  package func client(in pod: String, _ arguments: String..., within limit: Duration = patience)
     async throws -> JSON
   {
     try await spawn(in: pod, "peer.py", arguments).finish(within: limit).json()
@@ -272,7 +273,7 @@ package actor Mesh {
     for node in nodes.values { node.agent?.signal(.terminate) }
     for node in nodes.values {
       do {
-        _ = try await node.agent?.finish(within: .seconds(10))
+        _ = try await node.agent?.finish()
         try keepLogs(of: node)
         try await run(
           [

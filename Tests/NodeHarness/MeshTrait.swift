@@ -29,8 +29,3 @@ extension Trait where Self == MeshTrait {
     MeshTrait(arguments: arguments, prepare: prepare)
   }
 }
-
-extension Trait where Self == ConditionTrait {
-  /// Runs only where the kernel lets us make namespaces and load programs.
-  package static var needsRoot: Self { .enabled(if: geteuid() == 0, "needs root") }
-}

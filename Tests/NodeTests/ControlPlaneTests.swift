@@ -3,6 +3,7 @@ import Glibc
 import Linux
 import NodeHarness
 import Testing
+import TestSupport
 
 extension `A node` {
   @Suite(
@@ -56,12 +57,12 @@ extension `A node` {
         Manifest.authorization(
           "deny", action: "DENY", selector: "server",
           rules: "[{from: [{source: {principals: [cluster.local/ns/shop/sa/client]}}]}]"))
-      let ended = try await held.finish(within: .seconds(10)).json()
+      let ended = try await held.finish().json()
       #expect(ended["ended"].string != "", "\(ended)")
       #expect(ContinuousClock.now - before < .seconds(9))
       #expect(try await name("visitor", server, "8080")?.hasSuffix("|server") == true)
       try await mesh.delete("deny")
-      try await eventually("the client may again", within: .seconds(5)) {
+      try await eventually("the client may again") {
         try await name("client", server, "8080") != nil
       }
     }
@@ -91,7 +92,7 @@ extension `A node` {
       try await mesh.apply(
         "service-late",
         Manifest.service("late", selector: "{app: server}", virtualIP: "10.92.0.2"))
-      try await eventually("a change after its return arrives", within: .seconds(5)) {
+      try await eventually("a change after its return arrives") {
         try await name("client", "10.92.0.2", "80")?.hasSuffix("|server") == true
       }
       try await mesh.delete("service-late")
@@ -238,7 +239,7 @@ extension `A node` {
       try await eventually("they are renewed again", within: .seconds(40)) {
         try await mesh.status("b", "signing")["failures"].array.isEmpty
       }
-      try await eventually("the path stands", within: .seconds(20)) {
+      try await eventually("the path stands") {
         try await mesh.client(in: "client", "get", server, "8080", "name", "3")["answer"].string
           != nil
       }

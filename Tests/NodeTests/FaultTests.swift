@@ -3,6 +3,7 @@ import Glibc
 import Linux
 import NodeHarness
 import Testing
+import TestSupport
 
 extension `A node` {
   @Suite(
@@ -28,7 +29,7 @@ extension `A node` {
       try await Task.sleep(for: .seconds(1))
       let before = try await mesh.ztunnelProcessID(node)
       kill(before, SIGKILL)
-      try await eventually("ztunnel is back", within: .seconds(5)) {
+      try await eventually("ztunnel is back") {
         let status = try await mesh.status(node)["ztunnel"]
         return status["state"].string == "running"
           && status["processID"].int.map(Int32.init) != before && status["isConnected"].bool == true

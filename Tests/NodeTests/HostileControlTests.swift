@@ -2,6 +2,7 @@ import Foundation
 import Linux
 import NodeHarness
 import Testing
+import TestSupport
 
 extension `A node` {
   /// The control plane that node b knew gives way to one that does what none should.
@@ -121,15 +122,15 @@ extension `A node` {
       for isKnown in [false, true] {
         let plane = try await begin("many")
         // The node that lost the last one may not have noticed yet: what it asks is what tells.
-        try await eventually("it was asked, with claims: \(isKnown)", within: .seconds(60)) {
+        try await eventually("it was asked, with claims: \(isKnown)") {
           let requests = plane.standardOutput.split(separator: "\n").filter {
             $0.contains("claims") && $0.hasSuffix("}")
           }
           let claims = try requests.compactMap { try JSON(parsing: String($0))["claims"].int }
           return isKnown ? claims.contains { $0 >= 20_000 } : !claims.isEmpty
         }
-        try await mesh.waitUntilInStep("b", within: .seconds(60))
-        try await eventually("they are enforced", within: .seconds(60)) {
+        try await mesh.waitUntilInStep("b")
+        try await eventually("they are enforced") {
           let model = try await mesh.status("b", "model")
           return try #require(model["workloads"].int) >= 50_000
             && model["generation"].int == model["enforcedGeneration"].int
@@ -139,8 +140,8 @@ extension `A node` {
         try await mesh.stop(plane)
       }
       try await mesh.startControlPlane()
-      try await mesh.waitUntilInStep("a", "b", within: .seconds(60))
-      try await eventually("they are gone again", within: .seconds(60)) {
+      try await mesh.waitUntilInStep("a", "b")
+      try await eventually("they are gone again") {
         let model = try await mesh.status("b", "model")
         return model["workloads"].int == 3
           && model["generation"].int == model["enforcedGeneration"].int
@@ -188,7 +189,7 @@ extension `A node` {
       let server = try await #require(mesh.pods["server"]).ip4
       let script = try await Script(in: mesh)
       func expect(_ isAllowed: Bool) async throws {
-        try await eventually("allowed: \(isAllowed)", within: .seconds(8)) {
+        try await eventually("allowed: \(isAllowed)") {
           let answer = try await mesh.client(in: "client", "get", server, "8080", "name", "3")
           return (answer["answer"].string?.hasSuffix("|server") == true) == isAllowed
         }
@@ -204,7 +205,7 @@ extension `A node` {
         in: "client", "peer.py", "hold", server, "8080", "20", "0.05")
       try await held.waitFor("open")
       try script.write(lists: ["shop/allow"], policies: [:])
-      #expect(try await held.finish(within: .seconds(10)).json()["ended"].string != "")
+      #expect(try await held.finish().json()["ended"].string != "")
       try await expect(false)
       try script.write(policies: [:])
       try await expect(true)

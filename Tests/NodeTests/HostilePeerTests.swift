@@ -1,6 +1,7 @@
 import Foundation
 import NodeHarness
 import Testing
+import TestSupport
 
 extension `A node` {
   /// A pod outside the mesh dials an enrolled pod's tunnel port, without a certificate of the mesh.
@@ -96,7 +97,7 @@ extension `A node` {
       let mesh = try Mesh.shared
       let unharmed = try await Unharmed(in: mesh)
       let attack = try await mesh.beginAttack("half-open", "4000")
-      try await attack.waitFor("opened", within: .seconds(60))
+      try await attack.waitFor("opened")
       try await unharmed.expect("4000 half-open handshakes", in: mesh)
       let server = try await #require(mesh.pods["server"])
       let late = try await mesh.client(in: "late", "get", server.ip4, "8080", "name", "5")

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import NodeHarness
 import Testing
+import TestSupport
 
 extension `A node` {
   @Suite(
@@ -132,7 +133,7 @@ extension `A node` {
     func waitForRoots(_ count: Int) async throws {
       let mesh = try Mesh.shared
       for node in ["a", "b"] {
-        try await eventually("node \(node) trusts \(count) roots", within: .seconds(20)) {
+        try await eventually("node \(node) trusts \(count) roots") {
           let certificates = try await mesh.status(node)["certificates"].array
           return !certificates.isEmpty && certificates.allSatisfy { $0["roots"].int == count }
         }
@@ -170,7 +171,7 @@ extension `A node` {
         try await expectNewTunnels(visitor, "while certificates change, \(visitor)")
         try await Task.sleep(for: .seconds(1))
       }
-      try await eventually("a certificate of the new root", within: .seconds(15)) {
+      try await eventually("a certificate of the new root") {
         try await mesh.attack("leaf")["issuer"].string != old
       }
       // Every leaf of the old root is gone after the longest life one can have.

@@ -2,6 +2,7 @@ import Foundation
 import Linux
 import NodeHarness
 import Testing
+import TestSupport
 
 extension `A node` {
   /// Where manifests promise an enrolled pod, something else answers our dial to port 15008.
@@ -17,7 +18,7 @@ extension `A node` {
 
     /// What the client's application saw, what the impostor saw, and the newest refusal of node a.
     func meet(
-      _ name: String, _ arguments: String..., within limit: Duration = .seconds(8)
+      _ name: String, _ arguments: String..., within limit: Duration = patience
     ) async throws -> (answer: JSON, seen: JSON, refusal: JSON) {
       let mesh = try Mesh.shared
       let unharmed = try await Unharmed(in: mesh)
@@ -100,7 +101,7 @@ extension `A node` {
     /// Each step of a dial has its own limit of ten seconds; nothing else waits.
     @Test(arguments: ["say-nothing", "mute", "no-answer"])
     func `that lets it wait, for more than ten seconds`(name: String) async throws {
-      let (answer, seen, refusal) = try await meet(name, within: .seconds(20))
+      let (answer, seen, refusal) = try await meet(name)
       #expect(answer["error"].string == "ECONNRESET", "\(answer)")
       #expect((seen["connections"].int ?? 0) > 0, "\(seen)")
       #expect(refusal["reason"].string?.contains("within 10") == true, "\(refusal)")

@@ -1,6 +1,7 @@
 import Linux
 import NodeHarness
 import Testing
+import TestSupport
 
 extension Mesh {
   /// A connection that is used ten times a second, once it is open.
@@ -43,7 +44,7 @@ extension Mesh {
   /// Takes the label away and waits until nothing of the pods is left.
   fileprivate func releaseAll(_ annotations: String = "") async throws {
     try applyNamespace("shop", isEnrolled: false, annotations: annotations)
-    try await eventually("no pod is captured", within: .seconds(60)) {
+    try await eventually("no pod is captured") {
       for node in ["a", "b"] {
         let states = try await self.status(node, "pods").array.map { $0["state"].string }
         guard !states.isEmpty, states.allSatisfy({ $0 == "notEnrolled" }) else { return false }

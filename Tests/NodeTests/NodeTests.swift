@@ -1,5 +1,6 @@
 import NodeHarness
 import Testing
+import TestSupport
 
 /// Whole nodes from outside: real namespaces, real eBPF, real TLS, programs that know nothing of it.
 ///

@@ -2,6 +2,7 @@ import Foundation
 import Linux
 import NodeHarness
 import Testing
+import TestSupport
 
 extension `A node` {
   @Suite(
@@ -22,8 +23,7 @@ extension `A node` {
     func expect(_ client: String, isAllowed: Bool) async throws {
       let mesh = try Mesh.shared
       let pay = try await #require(mesh.pods["pay"])
-      try await eventually("\(client) is \(isAllowed ? "allowed" : "refused")", within: .seconds(3))
-      {
+      try await eventually("\(client) is \(isAllowed ? "allowed" : "refused")") {
         let answer = try await mesh.client(in: client, "get", pay.ip4, "8080", "name", "3")
         return (answer["answer"].string?.hasSuffix("|pay") == true) == isAllowed
       }

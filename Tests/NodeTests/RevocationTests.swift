@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import NodeHarness
 import Testing
+import TestSupport
 
 extension Mesh {
   package nonisolated var revocations: String { "\(directory)/crl" }
@@ -63,7 +64,7 @@ extension Mesh {
   func stopAgent(_ node: String, kill isKilled: Bool) async throws {
     let process = try await #require(status(node)["node"]["processID"].int)
     Glibc.kill(Int32(process), isKilled ? SIGKILL : SIGTERM)
-    _ = try await agent(node).finish(within: .seconds(20))
+    _ = try await agent(node).finish()
   }
 
   func answer(from pod: String = "server", in client: String = "client") async throws -> JSON {
@@ -117,7 +118,7 @@ extension `A node` {
       let list = try await mesh.revoke([serial])
       let began = ContinuousClock.now
       try await mesh.putRevocations(list)
-      let result = try await held.finish(within: .seconds(10)).json()
+      let result = try await held.finish().json()
       let taken = ContinuousClock.now - began
       #expect(result["ended"].string != "", "the connection lives on: \(result)")
       #expect(taken < .seconds(8), "cut after \(taken)")

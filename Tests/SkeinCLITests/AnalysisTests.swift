@@ -2,6 +2,7 @@ import Foundation
 import KubernetesHarness
 import NodeHarness
 import Testing
+import TestSupport
 
 /// What the built `skein` does.
 private func skein(_ words: [String], expecting status: Int32) async throws -> Output {
@@ -62,7 +63,7 @@ private let policy = """
     selector: {matchLabels: {app: wep}}
   """
 
-@Suite struct `skein analyze` {
+@Suite(.fewAtOnce) struct `skein analyze` {
   @Test func `says nothing of a cluster with nothing wrong, and changes nothing`() async throws {
     try await beside(cluster) { kubeconfig, _ in
       let output = try await skein(["analyze", "-A", "--kubeconfig", kubeconfig], expecting: 0)
@@ -133,7 +134,7 @@ private let policy = """
   }
 }
 
-@Suite struct `skein check` {
+@Suite(.fewAtOnce) struct `skein check` {
   private static let node = """
     {"metadata":{"name":"n1"},"status":{"nodeInfo":{"kernelVersion":"6.8.0",\
     "operatingSystem":"linux"}}}

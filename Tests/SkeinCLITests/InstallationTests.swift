@@ -4,6 +4,7 @@ import Manifests
 import MeshCompiler
 import NodeHarness
 import Testing
+import TestSupport
 
 @testable import SkeinCLI
 
@@ -24,7 +25,7 @@ private func read(_ text: String) throws -> [String] {
   return read.objects.map { String(decoding: $0.root.json, as: UTF8.self) }
 }
 
-@Suite struct `The plan of an installation` {
+@Suite(.fewAtOnce) struct `The plan of an installation` {
   @Test func `is made of the manifests as they are`() throws {
     #expect(installationManifests.count == 6)
     for (file, text) in installationManifests {
@@ -137,7 +138,7 @@ private func read(_ text: String) throws -> [String] {
 private let deployment = "/apis/apps/v1/namespaces/skein-system/deployments/control-plane"
 private let daemonSet = "/apis/apps/v1/namespaces/skein-system/daemonsets/node-agent"
 
-@Suite(.serialized) struct `An installation` {
+@Suite(.serialized, .fewAtOnce) struct `An installation` {
   /// Once both workloads are applied, their controllers have brought them up.
   private static func cluster() -> ScriptedMesh {
     let mesh = ScriptedMesh.healthy()

@@ -1,5 +1,6 @@
 import NodeHarness
 import Testing
+import TestSupport
 
 @testable import SkeinCLI
 
@@ -31,7 +32,7 @@ extension ScriptedMesh {
 
 private let path = "/api/v1/namespaces/shop"
 
-@Suite(.serialized) struct `A namespace` {
+@Suite(.serialized, .fewAtOnce) struct `A namespace` {
   @Test func `is enrolled by its label, and its pods are waited for`() async throws {
     let mesh = ScriptedMesh.healthy()
     mesh.putShop()

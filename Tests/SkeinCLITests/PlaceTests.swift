@@ -3,10 +3,11 @@ import Foundation
 import KubernetesHarness
 import NodeHarness
 import Testing
+import TestSupport
 
 @testable import SkeinCLI
 
-@Suite struct `The cluster of a command` {
+@Suite(.fewAtOnce) struct `The cluster of a command` {
   struct Row: Sendable {
     var flag: String?
     var environment: [String: String]

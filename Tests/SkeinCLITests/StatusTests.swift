@@ -1,5 +1,6 @@
 import NodeHarness
 import Testing
+import TestSupport
 
 @testable import SkeinCLI
 
@@ -66,7 +67,7 @@ func planeReport(
     + #""streams":[\#(rows.joined(separator: ","))]}"#
 }
 
-@Suite(.serialized) struct `The state of a mesh` {
+@Suite(.serialized, .fewAtOnce) struct `The state of a mesh` {
   @Test func `is told at a glance while it is healthy`() async throws {
     let mesh = ScriptedMesh.healthy()
     mesh.answer(

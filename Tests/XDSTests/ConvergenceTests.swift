@@ -2,6 +2,7 @@ import IstioAPI
 import MeshModel
 import SwiftProtobuf
 import Testing
+import TestSupport
 
 @testable import XDS
 

@@ -7,6 +7,7 @@ import Logging
 import MeshModel
 import Synchronization
 import Testing
+import TestSupport
 
 @testable import ControlPlane
 
@@ -33,7 +34,7 @@ private func secret(_ client: KubernetesClient) -> AuthoritySecret {
   AuthoritySecret(client: client, name: name, trustDomain: "cluster.local")
 }
 
-@Suite struct `The authority in a Secret` {
+@Suite(.fewAtOnce) struct `The authority in a Secret` {
   @Test func `is made once, and every replica has what the first one made`() async throws {
     let cluster = ScriptedCluster()
     let attempts = Mutex(0)

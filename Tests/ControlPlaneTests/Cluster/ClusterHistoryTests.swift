@@ -2,19 +2,20 @@ import KubernetesClient
 import MeshCompiler
 import MeshModel
 import Testing
+import TestSupport
 
 @testable import ControlPlane
 
 /// Objects that come, change, go bad and go, compiled step by step.
 private struct History {
-  var random: RandomCluster
+  var random: SeededGenerator
   var objects = ClusterObjects(options: CompilerOptions())
   /// Of each object the last good version, if there was one, and the version of now.
   var versions: [String: [RandomVersion]] = [:]
   /// The model as the changes told so far make it.
   var followed = Model()
 
-  init(seed: UInt64) { random = RandomCluster(seed: seed) }
+  init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
   mutating func step() {
     if random.chance(20), let source = versions.keys.sorted().randomElement(using: &random),
@@ -41,7 +42,7 @@ private struct History {
   }
 }
 
-@Suite struct `A cluster compiled step by step` {
+@Suite(.fewAtOnce) struct `A cluster compiled step by step` {
   @Test(arguments: UInt64(0)..<8)
   func `means what it means to somebody who comes now`(seed: UInt64) {
     var history = History(seed: seed)

@@ -6,6 +6,7 @@ import MeshCompiler
 import MeshModel
 import Synchronization
 import Testing
+import TestSupport
 
 @testable import ControlPlane
 
@@ -37,7 +38,7 @@ private func pod(_ name: String, ip: String, version: Int) -> String {
   return [.ok(lists[plural] ?? list(1, []))]
 }
 
-@Suite struct `A cluster over its API` {
+@Suite(.fewAtOnce) struct `A cluster over its API` {
   @Test func `is served once everything was read, and again when something changes`() async throws {
     let pods = Feed()
     let policies = Mutex(false)
@@ -74,7 +75,7 @@ private func pod(_ name: String, ip: String, version: Int) -> String {
   }
 }
 
-@Suite struct `A token that the API server reviews` {
+@Suite(.fewAtOnce) struct `A token that the API server reviews` {
   private static let agent = user("kube-agents:agent", pod: ("agent-x", "1-2"))
 
   private static func user(_ account: String, pod: (String, String)? = nil) -> String {

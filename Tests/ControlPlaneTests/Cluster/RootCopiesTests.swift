@@ -4,6 +4,7 @@ import Logging
 import MeshCompiler
 import MeshModel
 import Testing
+import TestSupport
 
 @testable import ControlPlane
 
@@ -25,7 +26,7 @@ private func copy(_ namespace: String, _ text: String) -> Reflector.Change {
   applied(namespace, "root", ["data": ["root-cert.pem": .text(text)]])
 }
 
-@Suite struct `Copies of the root` {
+@Suite(.fewAtOnce) struct `Copies of the root` {
   @Test func `are made where there is none and mended where one is wrong`() {
     var copies = RootCopies(names: ["root", "istio"])
     copies.takeNamespaces([
@@ -75,7 +76,7 @@ private func copy(_ namespace: String, _ text: String) -> Reflector.Change {
   }
 }
 
-@Suite struct `The root in every namespace` {
+@Suite(.fewAtOnce) struct `The root in every namespace` {
   private func publication(
     _ client: KubernetesClient, _ identity: String
   ) -> (RootPublication, Leadership) {

@@ -2,12 +2,13 @@ import ControlAPI
 import Foundation
 import Linux
 import Testing
+import TestSupport
 
 @testable import ControlPlane
 
 private let web = "spiffe://cluster.local/ns/shop/sa/web"
 
-@Suite struct `Whoever calls must prove who it is` {
+@Suite(.fewAtOnce) struct `Whoever calls must prove who it is` {
   @Test func `a token of the file is a node, any other is nobody`() async throws {
     try await Plane.run { plane in
       #expect(await openStream(plane.settings()) == nil)
@@ -33,10 +34,10 @@ private let web = "spiffe://cluster.local/ns/shop/sa/web"
       let path = plane.directory + "/tokens"
       try put(path, "a new-token-of-a-0000\n")
       let newer = try plane.settings(token: "new-token-of-a-0000")
-      try await plane.waitFor { await openStream(newer) == nil }
+      try await waitFor { await openStream(newer) == nil }
       #expect(await openStream(plane.settings()) == CertificateDesk.denial)
       try put(path, "a\n")
-      try await plane.waitFor { plane.core.tokens?.problem != nil }
+      try await waitFor { plane.core.tokens?.problem != nil }
       #expect(await openStream(newer) == nil)
     }
   }
@@ -57,7 +58,7 @@ private let web = "spiffe://cluster.local/ns/shop/sa/web"
   }
 }
 
-@Suite struct `An issuer's tokens are proof while its keys are` {
+@Suite(.fewAtOnce) struct `An issuer's tokens are proof while its keys are` {
   private func run(
     _ issuer: Issuer, _ body: (Plane) async throws -> Void
   ) async throws {
@@ -140,10 +141,10 @@ private let web = "spiffe://cluster.local/ns/shop/sa/web"
       #expect(await openStream(old) == nil)
       #expect(await openStream(new) == CertificateDesk.denial)
       try put(path, later)
-      try await plane.waitFor { await openStream(new) == nil }
+      try await waitFor { await openStream(new) == nil }
       #expect(await openStream(old) == CertificateDesk.denial)
       try put(path, "{\"keys\":[]}")
-      try await plane.waitFor {
+      try await waitFor {
         let status = await openStream(new)
         return await plane.core.keys?.problem != nil && status == nil
       }

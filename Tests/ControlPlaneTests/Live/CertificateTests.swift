@@ -3,6 +3,7 @@ import FoundationEssentials
 import Linux
 import MeshModel
 import Testing
+import TestSupport
 import X509
 
 @testable import ControlPlane
@@ -10,7 +11,7 @@ import X509
 private let web = "spiffe://cluster.local/ns/shop/sa/web"
 private let db = "spiffe://cluster.local/ns/shop/sa/db"
 
-@Suite struct `Certificates for a node's pods` {
+@Suite(.fewAtOnce) struct `Certificates for a node's pods` {
   @Test func `a node gets those of its own pods, whatever the request names`() async throws {
     try await Plane.run { plane in
       let answer = try await CertificateClient(plane.settings())

@@ -2,13 +2,14 @@ import ControlAPI
 import IstioAPI
 import Telemetry
 import Testing
+import TestSupport
 
 @testable import ControlPlane
 
 private let web = Plane.Pod("web", node: "a", account: "web")
 private let db = Plane.Pod("db", node: "b", account: "db")
 
-@Suite struct `A node's stream of discovery` {
+@Suite(.fewAtOnce) struct `A node's stream of discovery` {
   @Test func `begins with everything and goes on with what changes`() async throws {
     try await Plane.run { plane in
       try await DiscoveryStream.open(plane.settings()) { stream throws(ControlError) in
@@ -107,7 +108,7 @@ private let db = Plane.Pod("db", node: "b", account: "db")
     try await Plane.run { plane in
       let path = plane.directory + "/manifests/wrong.yaml"
       await write(path, "apiVersion: v1\nkind: Pod\nmetadata: {name: [}\n")
-      try await plane.waitFor { await plane.core.keeper.isStale }
+      try await waitFor { await plane.core.keeper.isStale }
       let names = try await DiscoveryStream.open(plane.settings()) { stream throws(ControlError) in
         try await stream.send(Ask.everything())
         return try await stream.take().names
@@ -132,14 +133,14 @@ private let db = Plane.Pod("db", node: "b", account: "db")
             }
           }
         }
-        try await plane.waitFor {
+        try await waitFor {
           plane.core.register.all.count { $0.addresses?.acknowledged == 1 } == 200
         }
         try await plane.change([newer, db])
         for try await names in group { #expect(names == [web.uid]) }
       }
       #expect(plane.core.counters.values.pushes.count == 200)
-      try await plane.waitFor { plane.core.register.count == 0 }
+      try await waitFor { plane.core.register.count == 0 }
     }
   }
 }

@@ -1,6 +1,7 @@
 import Linux
 import MeshModel
 import Testing
+import TestSupport
 
 @testable import ControlPlane
 
@@ -16,7 +17,7 @@ private func timing(fetch: Duration = .seconds(60), patience: Duration = .second
   return timing
 }
 
-@Suite struct `An issuer's keys over HTTPS` {
+@Suite(.fewAtOnce) struct `An issuer's keys over HTTPS` {
   @Test func `are found by its configuration`() async throws {
     try await IssuerServer.run(Issuer(keys: "one").keySet) { server in
       let found = try await server.fetch().keys(within: .seconds(60))
@@ -84,7 +85,7 @@ private func timing(fetch: Duration = .seconds(60), patience: Duration = .second
   }
 }
 
-@Suite struct `While an issuer says nothing` {
+@Suite(.fewAtOnce) struct `While an issuer says nothing` {
   /// A source with the server's first keys, whose next question finds no answer.
   private func withSilentIssuer(
     _ body: (IssuerServer, KeySource, inout Issuer) async throws -> Void
@@ -97,14 +98,6 @@ private func timing(fetch: Duration = .seconds(60), patience: Duration = .second
       try server.answers(false)
       try await body(server, source, &issuer)
     }
-  }
-
-  private func waitFor(_ isTrue: () async -> Bool) async throws {
-    for _ in 0..<3_000 {
-      if await isTrue() { return }
-      try await Task.sleep(for: .milliseconds(10))
-    }
-    throw Plane.Failure.tooSlow
   }
 
   @Test func `known keys are served at once, and it is asked once`() async throws {
@@ -174,7 +167,7 @@ private func timing(fetch: Duration = .seconds(60), patience: Duration = .second
   }
 }
 
-@Suite struct `A control plane with an issuer over HTTPS` {
+@Suite(.fewAtOnce) struct `A control plane with an issuer over HTTPS` {
   @Test func `takes its tokens`() async throws {
     let issuer = Issuer(keys: "one")
     try await IssuerServer.run(issuer.keySet) { server in
@@ -188,7 +181,7 @@ private func timing(fetch: Duration = .seconds(60), patience: Duration = .second
         claims.iss = server.url()
         let first = try plane.settings(token: await issuer.token(claims, key: "one"))
         #expect(await openStream(first) == nil)
-        try await plane.waitFor { await plane.core.status().authentication.issuerKeys == 1 }
+        try await waitFor { await plane.core.status().authentication.issuerKeys == 1 }
         #expect(await plane.core.status().problems.isEmpty)
       }
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TestSupport
 
 @testable import ControlPlane
 
@@ -8,7 +9,7 @@ private let db = Plane.Pod("db", node: "b", account: "db")
 private let node = #"{"id":"ztunnel~10.0.0.9~z.istio-system~istio-system.svc.cluster.local"}"#
 
 /// What our client and our server both get wrong shows only beside one that is not ours.
-@Suite(.needsPeers, .serialized) struct `A gRPC client that is not ours` {
+@Suite(.needsPeers, .serialized, .fewAtOnce) struct `A gRPC client that is not ours` {
   private func run(_ body: (Plane, Bridge) async throws -> Void) async throws {
     try await Plane.run { plane in
       let bridge = try Bridge(plane)
@@ -62,7 +63,7 @@ private let node = #"{"id":"ztunnel~10.0.0.9~z.istio-system~istio-system.svc.clu
       try await open(bridge)
       let first = try #require(try await bridge.next().response)
       try await bridge.acknowledge(first, refusing: "too blue")
-      try await plane.waitFor {
+      try await waitFor {
         plane.core.register.all.first?.addresses?.lastRefusal == "too blue"
       }
       try await bridge.ask(#"{"do":"close"}"#)
@@ -131,7 +132,7 @@ private let node = #"{"id":"ztunnel~10.0.0.9~z.istio-system~istio-system.svc.clu
       // And everybody else is served on.
       try await open(bridge)
       #expect(try await bridge.next().response?.resources?.count == 3)
-      try await plane.waitFor { plane.core.register.count == 1 }
+      try await waitFor { plane.core.register.count == 1 }
     }
   }
 }

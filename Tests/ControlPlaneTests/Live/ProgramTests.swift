@@ -2,11 +2,12 @@ import ControlAPI
 import Foundation
 import Linux
 import Testing
+import TestSupport
 
 @testable import ControlPlane
 
 /// The executable itself, as an operator runs it.
-@Suite(.needsProgram, .serialized) struct `The program` {
+@Suite(.needsProgram, .serialized, .fewAtOnce) struct `The program` {
   /// One run, on a free port; nil standard input.
   private final class Run {
     let process = Process()

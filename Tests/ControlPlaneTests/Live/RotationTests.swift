@@ -3,12 +3,13 @@ import ControlAPI
 import Linux
 import MeshModel
 import Testing
+import TestSupport
 
 @testable import ControlPlane
 
 private let web = Plane.Pod("web", node: "a", account: "web")
 
-@Suite struct `The certificate of the port` {
+@Suite(.fewAtOnce) struct `The certificate of the port` {
   /// Puts a certificate of an authority in place; the authority's own is `<name>/ca.crt`.
   private static func show(_ name: String, in directory: String) throws {
     let authority = try CertificateAuthority(
@@ -48,7 +49,7 @@ private let web = Plane.Pod("web", node: "a", account: "web")
   private func rotate(_ plane: Plane) async {
     do {
       try Self.show("second", in: plane.directory)
-      try await plane.waitFor { await openStream(settings(plane, trusting: "second")) == nil }
+      try await waitFor { await openStream(settings(plane, trusting: "second")) == nil }
     } catch {
       Issue.record("not rotated: \(error)")
     }
@@ -71,7 +72,7 @@ private let web = Plane.Pod("web", node: "a", account: "web")
       let before = try File.readText(plane.directory + "/server.crt")
       try Self.show("second", in: plane.directory)
       try put(plane.directory + "/server.crt", before)
-      try await plane.waitFor {
+      try await waitFor {
         await plane.core.status().problems.contains { $0.contains("serving certificate") }
       }
       #expect(await openStream(settings(plane, trusting: "first")) == nil)

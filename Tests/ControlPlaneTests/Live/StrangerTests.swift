@@ -1,10 +1,11 @@
 import ControlAPI
 import Testing
+import TestSupport
 
 @testable import ControlPlane
 
 /// Callers from addresses that a test on one machine does not have.
-@Suite struct `Strangers` {
+@Suite(.fewAtOnce) struct `Strangers` {
   /// Both desks of a control plane; what each says to a peer.
   private struct Desks {
     let certificates: CertificateDesk
@@ -73,7 +74,7 @@ import Testing
       var neighbour = node
       neighbour.address = stranger("10.6.6.6").address
       let peer = neighbour
-      try await plane.waitFor { await desks.certificate(for: peer) == nil }
+      try await waitFor { await desks.certificate(for: peer) == nil }
       #expect(plane.core.counters.values.authenticationFailures["too_many_attempts"] ?? 0 > 0)
     }
   }

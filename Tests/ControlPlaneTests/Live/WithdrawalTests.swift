@@ -3,17 +3,18 @@ import Foundation
 import Linux
 import MeshModel
 import Testing
+import TestSupport
 
 @testable import ControlPlane
 
 private let node = "spiffe://cluster.local/node/a"
 
-@Suite struct `A proof that is taken back` {
+@Suite(.fewAtOnce) struct `A proof that is taken back` {
   @Test func `ends the stream of its token, and no other`() async throws {
     try await Plane.run { plane in
       async let a = holdStream(plane.settings(node: "a"))
       async let b = holdStream(plane.settings(node: "b"))
-      try await plane.waitFor { plane.core.register.count == 2 }
+      try await waitFor { plane.core.register.count == 2 }
       try put(plane.directory + "/tokens", "b \(Plane.tokens["b"] ?? "")\n")
       #expect(await a == CertificateDesk.denial)
       #expect(plane.core.register.all.map(\.node) == ["b"])
@@ -42,7 +43,7 @@ private let node = "spiffe://cluster.local/node/a"
       let (first, second) = (try plane.settings(token: one), try plane.settings(token: two))
       async let a = holdStream(first)
       async let b = holdStream(second)
-      try await plane.waitFor { plane.core.register.count == 2 }
+      try await waitFor { plane.core.register.count == 2 }
       try put(path, later)
       #expect(await a == CertificateDesk.denial)
       #expect(plane.core.register.all.map(\.node) == ["b"])
@@ -62,7 +63,7 @@ private let node = "spiffe://cluster.local/node/a"
       let revoked = try plane.settings(certificateFor: node)
       let other = try plane.settings(certificateFor: node)
       async let stream = holdStream(revoked)
-      try await plane.waitFor { plane.core.register.count == 1 }
+      try await waitFor { plane.core.register.count == 1 }
       try plane.revoke([revoked.certificateFile])
       #expect(await stream == CertificateDesk.denial)
       #expect(await openStream(revoked) == CertificateDesk.denial)
@@ -72,13 +73,13 @@ private let node = "spiffe://cluster.local/node/a"
       #expect(await plane.core.status().authentication.revocations?.entries == 1)
       // A file that says nothing leaves the last good list in force.
       try put(plane.directory + "/crl.pem", "nonsense")
-      try await plane.waitFor { plane.core.revocations?.problem != nil }
+      try await waitFor { plane.core.revocations?.problem != nil }
       #expect(await openStream(revoked) == CertificateDesk.denial)
       #expect(await openStream(other) == nil)
       #expect(await plane.core.status().authentication.revocations?.state == "last good")
       #expect(await plane.core.status().problems.contains { $0.contains("the last good lists") })
       try put(plane.directory + "/crl.pem", "")
-      try await plane.waitFor { await openStream(revoked) == nil }
+      try await waitFor { await openStream(revoked) == nil }
     }
   }
 
@@ -91,7 +92,7 @@ private let node = "spiffe://cluster.local/node/a"
       let agent = try plane.settings(certificateFor: node, by: middle)
       #expect(await openStream(agent) == nil)
       try plane.revoke([middle + ".crt"])
-      try await plane.waitFor { await openStream(agent) == CertificateDesk.denial }
+      try await waitFor { await openStream(agent) == CertificateDesk.denial }
     }
   }
 
@@ -104,7 +105,7 @@ private let node = "spiffe://cluster.local/node/a"
       #expect(await openStream(plane.settings()) == nil, "a token has no part in it")
       #expect(await plane.core.status().problems.contains { $0.contains("no client certificate") })
       try put(plane.directory + "/crl.pem", "\n")
-      try await plane.waitFor { await openStream(agent) == nil }
+      try await waitFor { await openStream(agent) == nil }
     }
   }
 
@@ -112,7 +113,7 @@ private let node = "spiffe://cluster.local/node/a"
     try await Plane.run { plane in
       let agent = try plane.settings(certificateFor: node)
       async let stream = holdStream(agent)
-      try await plane.waitFor { plane.core.register.count == 1 }
+      try await waitFor { plane.core.register.count == 1 }
       // Another authority takes the place of the one that signed it.
       let files = FileManager.default
       try await Plane.run { other in

@@ -5,6 +5,7 @@ import Linux
 import Manifests
 import MeshModel
 import Telemetry
+import TestSupport
 import XDS
 
 @testable import ControlPlane
@@ -55,7 +56,7 @@ final class Plane: Sendable {
       group.addTask { try await CoreService(core: core).run() }
       guard let port = await core.server.port else { throw Failure.notServed }
       let plane = Plane(directory: directory, core: core, port: UInt16(port))
-      try await plane.waitFor { core.publisher.current != nil }
+      try await waitFor { core.publisher.current != nil }
       try await body(plane)
       core.publisher.shutDown()
       core.server.beginShutdown()
@@ -79,16 +80,6 @@ final class Plane: Sendable {
 
   enum Failure: Error {
     case notServed
-    case tooSlow
-  }
-
-  /// Waits for up to ten seconds.
-  func waitFor(_ isTrue: () async -> Bool) async throws {
-    for _ in 0..<1_000 {
-      if await isTrue() { return }
-      try await Task.sleep(for: .milliseconds(10))
-    }
-    throw Failure.tooSlow
   }
 
   /// Replaces the manifests and waits until they are served.

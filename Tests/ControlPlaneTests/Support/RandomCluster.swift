@@ -1,5 +1,6 @@
 import KubernetesClient
 import MeshCompiler
+import TestSupport
 
 /// One version of an object, as a watch tells of it.
 struct RandomVersion {
@@ -12,25 +13,8 @@ struct RandomVersion {
   var source: String { "\(kind)/\(name)" }
 }
 
-/// Objects of few names and addresses, so that they meet: right and wrong ones, of a sequence that
-/// depends on its seed alone (SplitMix64).
-struct RandomCluster: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-
-  mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
-  mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
-  mutating func one<Element>(of choices: [Element]) -> Element { choices[below(choices.count)] }
-
+/// Objects of few names and addresses, so that they meet: right and wrong ones.
+extension SeededGenerator {
   mutating func version() -> RandomVersion {
     switch below(12) {
     case 0...4: pod()

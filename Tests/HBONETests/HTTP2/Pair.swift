@@ -1,4 +1,5 @@
 import MeshModel
+import TestSupport
 
 @testable import HBONE
 

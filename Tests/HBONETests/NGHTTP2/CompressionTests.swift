@@ -1,5 +1,6 @@
 import CNGHTTP2
 import Testing
+import TestSupport
 
 @testable import HBONE
 

@@ -2,6 +2,7 @@ import KubernetesHarness
 import Linux
 import MeshModel
 import Testing
+import TestSupport
 
 @testable import KubernetesClient
 
@@ -9,7 +10,7 @@ private func put(_ path: String, _ bytes: [UInt8]) throws {
   try File.replace(path, with: bytes)
 }
 
-@Suite struct `The roots of the API server` {
+@Suite(.fewAtOnce) struct `The roots of the API server` {
   @Test func `are read again while the client runs, and when a connection fails`() async throws {
     try await withDirectory { directory in
       let file = directory + "/ca.crt"

@@ -3,6 +3,7 @@ import KubernetesHarness
 import MeshModel
 import Synchronization
 import Testing
+import TestSupport
 
 @testable import KubernetesClient
 
@@ -39,7 +40,7 @@ private func lease(_ version: Int, _ holder: String, seconds: Int64 = 15) -> Rea
     resourceVersion: "\(version)", holder: holder, duration: .seconds(seconds), transitions: 3)
 }
 
-@Suite struct `Of several replicas one leads` {
+@Suite(.fewAtOnce) struct `Of several replicas one leads` {
   @Test func `who makes the lease, once it is written`() {
     var one = Replica("one")
     #expect(one.action == .read)

@@ -1,6 +1,7 @@
 import KubernetesHarness
 import Linux
 import Testing
+import TestSupport
 
 @testable import KubernetesClient
 
@@ -25,7 +26,7 @@ private func outcome(
   return result
 }
 
-@Suite struct `A command in a container` {
+@Suite(.fewAtOnce) struct `A command in a container` {
   @Test func `is asked for with its words and our token, and gives both streams and its end`()
     async throws
   {

@@ -2,8 +2,9 @@ import KubernetesClient
 import KubernetesHarness
 import MeshCompiler
 import Testing
+import TestSupport
 
-@Suite struct `A list read once` {
+@Suite(.fewAtOnce) struct `A list read once` {
   private let routes = Resource(
     group: "example.io", versions: ["v1", "v1beta1"], plural: "routes", kind: "Route")
 

@@ -5,6 +5,7 @@ import MeshCompiler
 import MeshModel
 import Synchronization
 import Testing
+import TestSupport
 
 private func failure(_ body: () async throws -> Void) async -> KubernetesError? {
   do {
@@ -18,7 +19,7 @@ private func failure(_ body: () async throws -> Void) async -> KubernetesError? 
 private let configMap: ManifestValue = ["metadata": ["name": "roots"], "data": ["a": "b"]]
 private let path = "/api/v1/namespaces/shop/configmaps"
 
-@Suite struct `A request to the API server` {
+@Suite(.fewAtOnce) struct `A request to the API server` {
   @Test func `reads its token anew when it is refused, and tries at once`() async throws {
     try await withDirectory { directory in
       let file = directory + "/token"
@@ -196,7 +197,7 @@ private let path = "/api/v1/namespaces/shop/configmaps"
   }
 }
 
-@Suite struct `A token is reviewed` {
+@Suite(.fewAtOnce) struct `A token is reviewed` {
   private func review(_ status: String) async throws -> TokenReview? {
     let found = Mutex<TokenReview?>(nil)
     try await ScriptedServer.run { _ in

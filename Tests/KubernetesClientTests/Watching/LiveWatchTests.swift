@@ -4,6 +4,7 @@ import Linux
 import MeshModel
 import Synchronization
 import Testing
+import TestSupport
 
 /// How often a script was asked for something.
 private final class Count: Sendable {
@@ -17,7 +18,7 @@ private final class Count: Sendable {
   var value: Int { number.withLock { $0 } }
 }
 
-@Suite struct `A watch over TLS` {
+@Suite(.fewAtOnce) struct `A watch over TLS` {
   @Test func `lists in pages, watches from there, and asks for bookmarks`() async throws {
     let feed = Feed()
     try await ScriptedServer.run { request in

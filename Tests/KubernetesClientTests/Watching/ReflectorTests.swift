@@ -1,6 +1,7 @@
 import KubernetesHarness
 import MeshModel
 import Testing
+import TestSupport
 
 @testable import KubernetesClient
 
@@ -71,7 +72,7 @@ private func watch(_ version: Int) -> Reflector.Action {
 private let expired = KubernetesError.status(APIStatus(code: 410, reason: "Expired"))
 private let down = KubernetesError.unreachable(reason: "refused")
 
-@Suite struct `A resource is followed` {
+@Suite(.fewAtOnce) struct `A resource is followed` {
   @Test func `by a list in pages, that counts when it is complete, and a watch from there`() throws
   {
     var script = Script()

@@ -5,13 +5,13 @@ import Testing
 
 /// Files of random manifests that change at random, compiled step by step.
 private struct History {
-  var random: SeededGenerator
+  var random: RandomManifests
   var files: [String: [String]] = [:]
   var compiler = Compiler()
   /// The model as the changes told so far make it.
   var followed = Model()
 
-  init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+  init(seed: UInt64) { random = RandomManifests(seed: seed) }
 
   func objects(_ file: String) -> [ManifestObject] {
     let text = (files[file] ?? []).joined(separator: "\n---\n")

@@ -1,22 +1,17 @@
-/// A small generator whose sequence depends on its seed alone (SplitMix64).
-final class SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
+import TestSupport
 
-  init(seed: UInt64) { state = seed }
+/// Manifests of few names, so that they meet: every kind, right and wrong, in YAML's flow style.
+///
+/// A class, so that a text can draw in the middle of a text.
+final class RandomManifests: RandomNumberGenerator {
+  private var source: SeededGenerator
 
-  func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
+  init(seed: UInt64) { source = SeededGenerator(seed: seed) }
 
-  func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
-
-  func chance(_ percent: Int) -> Bool { below(100) < percent }
-
-  func one<Element>(of choices: [Element]) -> Element { choices[below(choices.count)] }
+  func next() -> UInt64 { source.next() }
+  func below(_ limit: Int) -> Int { source.below(limit) }
+  func chance(_ percent: Int) -> Bool { source.chance(percent) }
+  func one<Element>(of choices: [Element]) -> Element { source.one(of: choices) }
 
   /// `text` now and then, else nothing.
   func maybe(_ percent: Int, _ text: @autoclosure () -> String) -> String {
@@ -24,8 +19,7 @@ final class SeededGenerator: RandomNumberGenerator {
   }
 }
 
-/// Manifests of few names, so that they meet: every kind, right and wrong, in YAML's flow style.
-extension SeededGenerator {
+extension RandomManifests {
   private static let namespaces = ["shop", "web", "istio-system", "default", "db"]
   private static let names = ["a", "b", "c", "d", "e"]
 

@@ -1,5 +1,6 @@
 import MeshModel
 import Testing
+import TestSupport
 
 @Suite struct `Only affected connections are judged again` {
   struct Row: CustomTestStringConvertible, Sendable {

@@ -1,5 +1,6 @@
 import MeshModel
 import Testing
+import TestSupport
 
 @Suite struct `The evaluator agrees with the slow reference` {
   static let rounds = 25_000

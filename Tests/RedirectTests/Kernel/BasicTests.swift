@@ -1,5 +1,6 @@
 import Redirect
 import Testing
+import TestSupport
 
 @Suite(.serialized, .needsRoot) struct Kernel {}
 

@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import Linux
 import Synchronization
+import TestSupport
 
 /// One line of JSON that a program of `Programs/` printed; each program fills what it knows.
 struct Report: Decodable, Sendable {
@@ -116,7 +117,7 @@ final class Program: Sendable {
   }
 
   /// The next line; throws when there is none in time.
-  func line(within limit: Duration = .seconds(8)) throws -> Report {
+  func line(within limit: Duration = patience) throws -> Report {
     let deadline = ContinuousClock.now + limit
     while true {
       if let line = buffered.withLock({ takeLine(&$0) }) {
@@ -135,7 +136,7 @@ final class Program: Sendable {
 
   /// The next line for which `matches` holds; others are dropped.
   func line(
-    within limit: Duration = .seconds(8), where matches: (Report) -> Bool
+    within limit: Duration = patience, where matches: (Report) -> Bool
   ) throws -> Report {
     let deadline = ContinuousClock.now + limit
     while true {

@@ -240,8 +240,3 @@ extension Trait where Self == TownTrait {
   /// A town whose pod is enrolled.
   static func town(_ attachment: EgressHook = .tcx) -> Self { TownTrait(attachment: attachment) }
 }
-
-extension Trait where Self == ConditionTrait {
-  /// Runs only where the kernel lets us make namespaces and load programs.
-  static var needsRoot: Self { .enabled(if: CurrentProcess.isRoot, "needs root") }
-}

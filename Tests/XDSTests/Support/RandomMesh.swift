@@ -1,29 +1,9 @@
 import MeshModel
+import TestSupport
 
-/// A small generator whose sequence depends on its seed alone (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-
-  mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
-
-  mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
-
-  mutating func one<Element>(of choices: [Element]) -> Element { choices[below(choices.count)] }
-
+extension SeededGenerator {
   mutating func list<Element>(_ make: (inout Self) -> Element) -> [Element] {
-    var made: [Element] = []
-    for _ in 0..<below(4) { made.append(make(&self)) }
-    return made
+    some(upTo: 3, make)
   }
 
   mutating func optional<Value>(_ make: (inout Self) -> Value) -> Value? {

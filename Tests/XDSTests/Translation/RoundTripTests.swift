@@ -1,6 +1,7 @@
 import IstioAPI
 import MeshModel
 import Testing
+import TestSupport
 
 @testable import XDS
 

@@ -1,6 +1,7 @@
 import Linux
 import MeshModel
 import Synchronization
+import TestSupport
 
 /// What other threads of a test have to say.
 final class Outcomes: Sendable {
@@ -8,7 +9,7 @@ final class Outcomes: Sendable {
 
   func add(_ word: String) { words.withLock { $0.append(word) } }
 
-  func next(within limit: Duration = .seconds(10)) throws -> String {
+  func next(within limit: Duration = patience) throws -> String {
     let deadline = MonotonicClock.now() + limit
     let poller = try Poller()
     var events: [PollEvent] = []

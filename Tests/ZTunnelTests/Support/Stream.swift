@@ -1,6 +1,7 @@
 import Glibc
 import Linux
 import MeshModel
+import TestSupport
 
 /// A connection that waits, for tests: every call has a deadline.
 final class Stream {
@@ -65,7 +66,7 @@ final class Stream {
 
   /// The next bytes, empty at the end of the stream.
   func receive(
-    atMost count: Int = 65_536, within limit: Duration = .seconds(10)
+    atMost count: Int = 65_536, within limit: Duration = patience
   ) throws -> [UInt8] {
     try retry(within: limit) { socket in
       switch socket.receive(into: &buffer, atMost: count) {
@@ -105,7 +106,7 @@ final class Stream {
   func reset() { socket.take()?.closeWithReset() }
 
   private func retry<Result>(
-    within limit: Duration = .seconds(10), _ attempt: (borrowing Socket) throws -> Result?
+    within limit: Duration = patience, _ attempt: (borrowing Socket) throws -> Result?
   ) throws -> Result {
     let deadline = MonotonicClock.now() + limit
     var events: [PollEvent] = []

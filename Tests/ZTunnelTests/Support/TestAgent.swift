@@ -1,6 +1,7 @@
 import AgentProtocol
 import Linux
 import MeshModel
+import TestSupport
 
 /// A node agent for tests, and the ztunnel process it talks to.
 ///
@@ -169,7 +170,7 @@ final class TestAgent {
 
   /// Pumps until a message, past or future, satisfies the claim; it is then forgotten.
   func wait(
-    _ what: String, within limit: Duration = .seconds(10),
+    _ what: String, within limit: Duration = patience,
     _ isIt: (TunnelMessage) throws -> Bool
   ) throws {
     let deadline = MonotonicClock.now() + limit
