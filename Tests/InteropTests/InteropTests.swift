@@ -7,7 +7,7 @@ import TestSupport
 /// Whole nodes beside programs that others wrote, on the other side of the wire.
 ///
 /// `scripts/peers.sh` says where those from PyPI are; openssl, nghttp and h2load are Debian's.
-@Suite(.serialized, .needsRoot, .needsPeers) struct `Beside other programs` {}
+@Suite(.needsRoot, .needsPeers) struct `Beside other programs` {}
 
 enum Peers {
   private static let environment = ProcessInfo.processInfo.environment

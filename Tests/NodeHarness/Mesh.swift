@@ -1,5 +1,6 @@
 import Foundation
 import Linux
+import Synchronization
 import Testing
 import TestSupport
 
@@ -23,11 +24,16 @@ package actor Mesh {
   package nonisolated let directory: String
   package private(set) var nodes: [String: Node] = [:]
   package private(set) var pods: [String: PodFixture] = [:]
+  /// By node.
+  private var podsMade: [String: Int] = [:]
   private var programs: [Running] = []
   private var servers: [String: Running] = [:]
   private var agentArguments: [String]
   /// The one that runs now, if any.
   var controlPlane: Running?
+
+  /// Meshes that this process has made.
+  private static let made = Atomic<Int>(0)
 
   @TaskLocal package static var current: Mesh?
 
@@ -37,7 +43,8 @@ package actor Mesh {
   }
 
   package init(arguments: [String] = []) async throws {
-    prefix = "sk\(ProcessInfo.processInfo.processIdentifier % 100_000)"
+    let number = Self.made.add(1, ordering: .relaxed).newValue
+    prefix = "sk\(ProcessInfo.processInfo.processIdentifier % 100_000)x\(number)"
     directory = "/tmp/\(prefix)-\(UInt32.random(in: 0...UInt32.max))"
     agentArguments = arguments
     try FileManager.default.createDirectory(
@@ -80,7 +87,9 @@ package actor Mesh {
     serviceAccount: String? = nil, isAnnotated: Bool = true
   ) async throws -> PodFixture {
     let host = try #require(nodes[node])
-    let index = pods.values.filter { $0.node == host.name }.count + 10
+    // Of a pod that is gone the kernel may still have the link: no number twice.
+    let index = podsMade[host.name, default: 0] + 10
+    podsMade[host.name, default: 0] += 1
     var pod = PodFixture(
       name: name, namespace: namespace, node: host.name, netns: "\(prefix)-\(name)",
       ip4: "10.91.\(host.index).\(index)", ip6: "fd91:\(host.index)::\(index)",

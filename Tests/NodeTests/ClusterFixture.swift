@@ -116,10 +116,13 @@ final class ClusterFixture: Sendable {
 }
 
 extension PodFixture {
-  /// Of the pod in the cluster, made of its name.
+  /// Of the pod in the cluster, made of its namespace's name: no two meshes have the same (FNV-1a).
   var uid: String {
-    let digits = name.utf8.reduce(into: "") { $0 += String($1, radix: 16) } + "000000000000"
-    return "00000000-0000-4000-8000-\(digits.prefix(12))"
+    let hash = netns.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+      ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01b3
+    }
+    let digits = String(hash, radix: 16)
+    return "00000000-0000-4000-8000-\((String(repeating: "0", count: 12) + digits).suffix(12))"
   }
 }
 

@@ -4,5 +4,5 @@ import TestSupport
 
 /// Whole nodes from outside: real namespaces, real eBPF, real TLS, programs that know nothing of it.
 ///
-/// One mesh at a time: the machine has two cores and the measurements of time must mean something.
-@Suite(.serialized, .needsRoot) struct `A node` {}
+/// Each suite has a mesh of its own, and its tests one after another; a few suites run at once.
+@Suite(.needsRoot) struct `A node` {}

@@ -5,7 +5,10 @@ import Testing
 
 /// The control group that stands for the kubelet's.
 private let proberGroup = "skein-test-prober"
-private let nextProberGroup = "skein-test-next-prober"
+
+/// Those of a prober known by its process, one after the other.
+private let firstGroup = "skein-test-first-prober"
+private let nextGroup = "skein-test-next-prober"
 
 extension `A node` {
   @Suite(
@@ -40,7 +43,7 @@ extension `A node` {
 extension `A node` {
   @Suite(
     .serialized,
-    .controlGroup(proberGroup), .controlGroup(nextProberGroup),
+    .controlGroup(firstGroup), .controlGroup(nextGroup),
     .mesh(arguments: ["--probe-process", "skein-prober"]) { mesh in
       try await mesh.applyNamespace("shop", isEnrolled: true)
       try await mesh.addPod("server", on: "a")
@@ -57,7 +60,7 @@ extension `A node` {
       async throws
     {
       let mesh = try Mesh.shared
-      for group in try [path(of: proberGroup), path(of: nextProberGroup)] {
+      for group in try [path(of: firstGroup), path(of: nextGroup)] {
         try await eventually("the node says that there is none") {
           try await mesh.status("a", "node")["problems"].array.contains {
             $0.string?.contains("no process skein-prober") == true
