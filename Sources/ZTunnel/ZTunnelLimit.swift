@@ -101,6 +101,9 @@ enum ZTunnelLimit {
   /// Sockets a worker may have more than another before it hands new connections over.
   static let imbalance = 4
 
+  /// Counters of whose turn it is, shared by all destinations of a worker.
+  static let turnCounters = 1_024
+
   // MARK: TCP
 
   static let keepAliveIdle = Duration.seconds(180)

@@ -151,11 +151,27 @@ struct Installation: Sendable {
   }
 
   func pod(_ app: String, on node: String) async throws -> JSON {
+    try #require(try await pods(app, on: node).first, "no pod of \(app) on \(node)")
+  }
+
+  private func pods(_ app: String, on node: String) async throws -> [JSON] {
     let output = try await kubectl(
       "-n", "shop", "get", "pods", "-l", "app=\(app)", "--field-selector",
       "spec.nodeName=\(node),status.phase=Running", "-o", "json")
     let items = try JSON(parsing: output.standardOutput)["items"].array
-    return try #require(items.first { $0["metadata"]["deletionTimestamp"].string == nil })
+    return items.filter { $0["metadata"]["deletionTimestamp"].string == nil }
+  }
+
+  /// Sees to it that a Deployment of two has a pod on each node: a rollout or a node that was away
+  /// may have left both on one.
+  func spread(_ app: String) async throws {
+    for (node, other) in zip(Self.nodes, Self.nodes.reversed())
+    where try await pods(app, on: node).isEmpty {
+      let extra = try await pod(app, on: other)["metadata"]["name"].string ?? ""
+      try await kubectl("-n", "shop", "delete", "pod", extra, "--timeout=100s")
+      try await kubectl(
+        "-n", "shop", "rollout", "status", "deployment/\(app)", "--timeout=100s")
+    }
   }
 
   /// What curl says inside a pod: the answer, or the reason that there is none.

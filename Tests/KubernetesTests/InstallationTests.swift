@@ -18,6 +18,7 @@ struct `A cluster` {
       async throws
     {
       try await installation.release("shop")
+      try await installation.spread("web")
       let before = try await installation.pod("web", on: "n2")
       let client = try await installation.client(on: "n1")
       let address = try #require(before["status"]["podIP"].string)

@@ -8,6 +8,7 @@ extension `A cluster`.`with Skein installed from its manifests` {
     async throws
   {
     try await installation.enrol("shop")
+    try await installation.spread("web")
     let web = try await installation.address(of: "web", on: "n1")
     try await installation.with(Self.chatter(with: web)) {
       try await installation.kubectl(

@@ -56,7 +56,7 @@ final class Worker {
   var waitingTunnels: [Tunnel] = []
   /// Inbound tunnel connections whose handshake is not done, oldest first.
   var handshakes: [Tunnel] = []
-  private var nextTurn = Random.uint64()
+  var turns = Turns(first: Random.uint64())
   private var nextIdentifier: UInt64 = 0
   private var randomState = Random.uint64()
   var drain: Drain?
@@ -196,11 +196,6 @@ extension Worker {
     handler.isTimed = true
     handler.timerEntry = deadline
     timers.insert(handler.token, at: deadline)
-  }
-
-  func takeTurnNumber() -> UInt64 {
-    nextTurn &+= 1
-    return nextTurn
   }
 
   func takeReserve() {

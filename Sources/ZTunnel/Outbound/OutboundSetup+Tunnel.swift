@@ -111,8 +111,8 @@ extension OutboundSetup {
   /// Finds the address of a workload that has only a name, then goes there.
   func resolve(_ hop: Hop) {
     let lookup = HostLookup(
-      hop.hostname, preferringIPv4: originalDestination.ip.isIPv4, turn: worker.takeTurnNumber(),
-      in: pod, worker: worker
+      hop.hostname, preferringIPv4: originalDestination.ip.isIPv4,
+      turn: worker.turns.take(hop.hostname), in: pod, worker: worker
     ) { [self] ip in
       step = .waiting(reason: "")
       guard let ip else {

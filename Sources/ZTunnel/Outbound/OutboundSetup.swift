@@ -64,7 +64,7 @@ final class OutboundSetup: Setup {
       return
     }
     let plan = worker.mesh.plan(
-      from: workload, to: originalDestination, turn: worker.takeTurnNumber(),
+      from: workload, to: originalDestination, turn: worker.turns.take(originalDestination),
       localPods: worker.localWorkloads)
     switch plan {
     case .passthrough(let address):
