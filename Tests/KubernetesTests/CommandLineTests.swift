@@ -39,8 +39,15 @@ extension `A cluster` {
       let output = try await skein("install", "--image", Installation.image)
       #expect(output.standardOutput.hasPrefix("mesh in skein-system: healthy"), "\(output)")
       #expect(output.standardError.contains("older than Kubernetes 1.21"), "\(output)")
-      let again = try await skein("install", "-o", "json")
-      #expect(try JSON(parsing: again.standardOutput)["isHealthy"].bool == true)
+      // From one profile to the next, and back to the one without a name.
+      for profile in ["minimal", "demo", "default"] {
+        let next = try await skein("install", "--profile", profile, "-o", "json")
+        #expect(try JSON(parsing: next.standardOutput)["isHealthy"].bool == true, "\(profile)")
+        let replicas = try await installation.kubectl(
+          "-n", "skein-system", "get", "deployment/control-plane", "-o",
+          "jsonpath={.status.readyReplicas}")
+        #expect(replicas.standardOutput == (profile == "default" ? "2" : "1"), "\(profile)")
+      }
     }
 
     private func useMesh() async throws {

@@ -47,13 +47,12 @@ extension `A cluster`.`with Skein installed from its manifests` {
     return log.standardOutput.contains("n1")
   }
 
-  /// Which container of the pod runs.
+  /// Which container of the pod runs; empty while none does.
   private func container() async throws -> String {
-    try await installation.kubectl(
-      "-n", "shop", "get", "pod", "chatter", "-o",
-      "jsonpath={.status.containerStatuses[0].state.running}"
-        + "{.status.containerStatuses[0].containerID}"
-    ).standardOutput
+    let output = try await installation.kubectl("-n", "shop", "get", "pod", "chatter", "-o", "json")
+    let status = try JSON(parsing: output.standardOutput)["status"]["containerStatuses"].array.first
+    guard status?["state"]["running"]["startedAt"].string != nil else { return "" }
+    return status?["containerID"].string ?? ""
   }
 
   /// A pod of n2 that speaks from its first moment, to a pod of n1.

@@ -71,11 +71,17 @@ YAML
 kubectl -n bench rollout status deployment/web --timeout=180s >&2
 kubectl -n default wait --for=condition=Ready pod/stranger --timeout=60s >&2
 sleep 20
+# The working set is what `kubectl top` shows and the kubelet evicts by: what its container is charged
+# with, without file pages that nobody touched twice.
 for node in n1 n2; do
   for program in node-agent ztunnel; do
     scripts/kubernetes/node-exec.sh "$node" bash -c "
-      awk -v name='$node $program' '/VmRSS|RssAnon/ {print name, \$1, \$2 / 1024, \"MiB\"}' \
-        /proc/\$(pgrep -x $program)/status"
+      process=\$(pgrep -x $program)
+      awk -v name='$node $program' '/VmRSS|RssAnon/ {print name, \$1, \$2 / 1024, \"MiB\"}' /proc/\$process/status
+      group=/sys/fs/cgroup/memory\$(awk -F: '\$2 == \"memory\" {print \$3}' /proc/\$process/cgroup)
+      awk -v name='$node $program' -v used=\$(cat \$group/memory.usage_in_bytes) \
+        '\$1 == \"total_inactive_file\" {print name, \"working set:\", (used - \$2) / 1048576, \"MiB\"}' \
+        \$group/memory.stat"
   done
 done
 python3 bench/control-plane/enforcement.py run "$K8S_STATE" "$changes"

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""enforcement.py run STATE CHANGES: changes a label and a policy of the namespace `bench`, and says how
-long both nodes took to enforce it, from before the write until a stranger's knock ends the other way.
+"""enforcement.py run STATE CHANGES: changes a policy and a label of the namespace `bench` and of a pod on
+each node, and says how long both nodes took to enforce it, from before the first write until a stranger's
+knock ends the other way.
 enforcement.py knock ADDRESS PORT: knocks all the time, and prints each change with its time."""
 import http.client
 import json
@@ -69,14 +70,20 @@ def main(state, changes):
         return json.loads(text)
 
     pods = ask("GET", "/api/v1/namespaces/bench/pods")["items"]
-    places = {p["spec"]["nodeName"]: p["status"]["podIP"] for p in pods}
-    knockers = [Knocker(stranger(state), places[node]) for node in ("n1", "n2")]
+    knocked = list({p["spec"]["nodeName"]: p for p in pods}.values())
+    assert len(knocked) == 2, "no pod on one of the nodes"
+    knockers = [Knocker(stranger(state), p["status"]["podIP"]) for p in knocked]
     for knocker in knockers:
         knocker.wait("open")
 
     def label(value):
         body = {"metadata": {"labels": {"istio.io/dataplane-mode": value}}}
         ask("PATCH", "/api/v1/namespaces/bench", body)
+
+    def label_pods(value):
+        body = {"metadata": {"labels": {"istio.io/dataplane-mode": value}}}
+        for pod in knocked:
+            ask("PATCH", "/api/v1/namespaces/bench/pods/" + pod["metadata"]["name"], body)
 
     def strict():
         body = {"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication",
@@ -96,6 +103,9 @@ def main(state, changes):
     strict()
     for knocker in knockers:
         knocker.wait("shut")
+    for _ in range(changes):
+        measure("a pod of each node opts out", "open", lambda: label_pods("none"), times)
+        measure("and is back", "shut", lambda: label_pods(None), times)
     for _ in range(changes):
         measure("label taken away", "open", lambda: label(None), times)
         measure("label set", "shut", lambda: label("ambient"), times)

@@ -5,7 +5,13 @@
 name=$(hostname)
 port=9080
 case $name in httpbin-*) port=8080 ;; esac
-[ "${1:-}" = answer ] || exec nc -ll -p "$port" -e "$0" answer
+if [ "${1:-}" != answer ]; then
+  # The first process of a container that does not ask for SIGTERM does not get it.
+  trap 'exit 0' TERM
+  nc -ll -p "$port" -e "$0" answer &
+  wait
+  exit 1
+fi
 
 read -r method path _
 host=
