@@ -36,8 +36,9 @@ public enum Limit {
   /// Streams a client may open before it has acknowledged our cap, which does not bind it until then
   /// (RFC 9113, section 6.5.3): what Envoy opens on a fresh connection when many wait for it.
   public static let streamsBeforeAcknowledgement = 1_024
-  /// Streams a client opens before it knows the server's cap.
-  public static let streamsBeforeSettings = 100
+  /// Streams a client opens before it knows the server's cap: with a second one it could be past it,
+  /// and servers end the whole connection for that.
+  public static let streamsBeforeSettings = 1
   /// Streams a client has open at once, whatever the server would let it.
   public static let openedStreams = 1_000
   /// The largest DATA frame this side sends, in payload bytes.

@@ -73,6 +73,13 @@ extension `A node` {
           return status["isStale"].bool == false
         }
       }
+      if let error = row.error, !error.isEmpty {
+        // This node may have met it only after the rest that the last one's end began.
+        try await eventually("it says that \(error)") {
+          let status = try await mesh.controlPlaneStatus("b")
+          return status["lastError"].string?.contains(error) == true
+        }
+      }
       let status = try await mesh.controlPlaneStatus("b")
       if let error = row.error {
         #expect(status["isStale"].bool == true, "\(status)")

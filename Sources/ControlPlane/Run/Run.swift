@@ -141,8 +141,10 @@ struct CoreService: ServiceLifecycle.Service {
   }
 
   /// Takes up changed authority files, TLS files and tokens; says so when they are wrong.
+  ///
+  /// What is wrong at one look only is not said: at a start nothing of a cluster has been read yet.
   private func watchFiles() async {
-    var said: Set<String> = []
+    var (before, said): (Set<String>, Set<String>) = ([], [])
     var keyChanges = await core.keys?.changes ?? 0
     while true {
       let isAuthorityNew = await core.signer.reload()
@@ -153,11 +155,13 @@ struct CoreService: ServiceLifecycle.Service {
       let areProofsNew = await reloadProofs(&keyChanges)
       if isAuthorityNew || areProofsNew { core.register.trustChanged() }
       core.register.wakeOverdue(at: WallClock.now())
-      let problems = await core.status().problems.filter { $0.contains(": ") }
-      for problem in problems where !said.contains(problem) {
+      let problems = Set(await core.status().problems.filter { $0.contains(": ") })
+      said.formIntersection(problems)
+      for problem in problems.intersection(before).subtracting(said).sorted() {
         core.logger.error("not taken up", metadata: ["reason": "\(problem)"])
+        said.insert(problem)
       }
-      said = Set(problems)
+      before = problems
       // What compiling and first responses took is free by now.
       CurrentProcess.trimHeap()
       do {

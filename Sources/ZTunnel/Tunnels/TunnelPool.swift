@@ -74,7 +74,7 @@ extension Worker {
   private func dialIfNeeded(_ pod: ServedPod, _ key: TunnelKey) {
     guard var pool = pod.pools[key] else { return }
     pool.waiting.removeAll { $0.isOver }
-    guard pool.dialing == nil, !pool.waiting.isEmpty, key.inner == nil,
+    guard pool.dialing == nil, !pool.waiting.isEmpty, key.inner == nil, !pool.isUnsettled,
       pool.up.count < ZTunnelLimit.tunnelsPerKey
     else {
       pod.pools[key] = pool.isEmpty ? nil : pool
@@ -119,6 +119,7 @@ extension Worker {
     guard case .client(let key) = tunnel.purpose else { return }
     serveWaiting(tunnel, key)
     failHopeless(tunnel.pod, key)
+    dialIfNeeded(tunnel.pod, key)
     // It served one connection, and that is over.
     if key.inner != nil, tunnel.streams.isEmpty, tunnel.totalStreams > 0 {
       tunnel.state = .draining
@@ -196,6 +197,9 @@ extension Worker {
 }
 
 extension PooledTunnels {
+  /// How many streams one of them takes is not known yet: whoever waits may fit on it.
+  fileprivate var isUnsettled: Bool { up.contains { $0.state == .open && !$0.hasSettings } }
+
   /// Why no connection need wait: the peer allows no streams at all, now.
   ///
   /// It may allow them later, so the connection that heard this is kept, and no other is dialled

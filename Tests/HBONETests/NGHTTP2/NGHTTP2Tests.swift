@@ -66,7 +66,9 @@ private let tableSize = Int32(NGHTTP2_SETTINGS_HEADER_TABLE_SIZE.rawValue)
       ours: Machine(.client, settings: settings),
       theirs: try Oracle(.server, settings: [(initialWindow, window)]))
     var sent: [StreamID: (bytes: [UInt8], count: Int)] = [:]
-    for _ in 0..<20 {
+    for number in 0..<20 {
+      // One before it has heard of the small windows.
+      if number == 1 { try duet.exchange() }
       let stream = try #require(duet.ours.open())
       sent[stream] = (randomBytes(Int.random(in: 1...20_000, using: &generator), &generator), 0)
     }
@@ -110,6 +112,7 @@ private let tableSize = Int32(NGHTTP2_SETTINGS_HEADER_TABLE_SIZE.rawValue)
   @Test func `reset both ways`() throws {
     let duet = Duet(ours: Machine(.client), theirs: try Oracle(.server))
     let one = try #require(duet.ours.open())
+    try duet.exchange()
     let two = try #require(duet.ours.open())
     try duet.exchange()
     duet.ours.connection.reset(one, .cancel)
