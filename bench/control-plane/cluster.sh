@@ -76,7 +76,7 @@ sleep 20
 for node in n1 n2; do
   for program in node-agent ztunnel; do
     scripts/kubernetes/node-exec.sh "$node" bash -c "
-      process=\$(pgrep -x $program)
+      process=\$(pgrep -xo $program)
       awk -v name='$node $program' '/VmRSS|RssAnon/ {print name, \$1, \$2 / 1024, \"MiB\"}' /proc/\$process/status
       group=/sys/fs/cgroup/memory\$(awk -F: '\$2 == \"memory\" {print \$3}' /proc/\$process/cgroup)
       awk -v name='$node $program' -v used=\$(cat \$group/memory.usage_in_bytes) \
