@@ -1,9 +1,8 @@
 import Testing
-import TestSupport
 
 @testable import ControlAPI
 
-@Suite(.fewAtOnce) struct `A handoff between two tasks` {
+@Suite struct `A handoff between two tasks` {
   @Test func `keeps the order and never holds more than one`() async throws {
     let handoff = Handoff<Int>()
     try await withThrowingTaskGroup(of: Void.self) { group in

@@ -117,9 +117,12 @@ extension Worker {
   /// A stream ended or the peer allows more, or none.
   func streamsMayOpen(on tunnel: Tunnel) {
     guard case .client(let key) = tunnel.purpose else { return }
-    serveWaiting(tunnel, key)
-    failHopeless(tunnel.pod, key)
-    dialIfNeeded(tunnel.pod, key)
+    // Most streams end while nobody waits.
+    if tunnel.pod.pools[key]?.waiting.isEmpty == false {
+      serveWaiting(tunnel, key)
+      failHopeless(tunnel.pod, key)
+      dialIfNeeded(tunnel.pod, key)
+    }
     // It served one connection, and that is over.
     if key.inner != nil, tunnel.streams.isEmpty, tunnel.totalStreams > 0 {
       tunnel.state = .draining

@@ -26,7 +26,7 @@ private func copy(_ namespace: String, _ text: String) -> Reflector.Change {
   applied(namespace, "root", ["data": ["root-cert.pem": .text(text)]])
 }
 
-@Suite(.fewAtOnce) struct `Copies of the root` {
+@Suite struct `Copies of the root` {
   @Test func `are made where there is none and mended where one is wrong`() {
     var copies = RootCopies(names: ["root", "istio"])
     copies.takeNamespaces([
