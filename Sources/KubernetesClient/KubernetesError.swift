@@ -4,6 +4,8 @@ public enum KubernetesError: Error, Hashable, Sendable {
   case unreadable(path: String, reason: String)
   /// A field of a kubeconfig that is absent or unusable.
   case configuration(path: String, field: String, reason: String)
+  /// A kubeconfig's program that did not say who its user is.
+  case credentialProgram(command: String, reason: String)
   case unusableAuthority(reason: String)
   case unusableClientCertificate(reason: String)
   case unreachable(reason: String)
@@ -60,6 +62,8 @@ extension KubernetesError: CustomStringConvertible {
       "not in a pod of a cluster: there is no \(missing); give --kubeconfig FILE"
     case .unreadable(let path, let reason): "\(path): cannot be read: \(reason)"
     case .configuration(let path, let field, let reason): "\(path): \(field): \(reason)"
+    case .credentialProgram(let command, let reason):
+      "the kubeconfig's program \(command): \(reason)"
     case .unusableAuthority(let reason):
       "the cluster's certificate authority cannot be used: \(reason); expected PEM certificates"
     case .unusableClientCertificate(let reason):

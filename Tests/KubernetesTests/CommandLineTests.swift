@@ -1,4 +1,7 @@
 import Foundation
+import KubernetesClient
+import Linux
+import MeshCompiler
 import NodeHarness
 import Testing
 
@@ -32,6 +35,70 @@ extension `A cluster` {
       }
       try await removeApplication()
       try await uninstall()
+    }
+
+    @Test func `is asked by who a program of the kubeconfig says we are`() async throws {
+      let directory = NSTemporaryDirectory() + "/kubeconfig-\(UUID().uuidString)"
+      try Directory.makeAll(directory)
+      defer { remove(directory) }
+      let known = try ClusterConfiguration.kubeconfig(ClusterFixture.kubeconfig)
+      guard case .certificate(let chain, let key) = known.credentials else {
+        Issue.record("the cluster's administrator has a client certificate")
+        return
+      }
+      let answer: ManifestValue = [
+        "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+        "status": [
+          "clientCertificateData": .text(String(decoding: chain, as: UTF8.self)),
+          "clientKeyData": .text(String(decoding: key, as: UTF8.self)),
+        ],
+      ]
+      try File.replace("\(directory)/answer", with: answer.json)
+      try File.replace("\(directory)/roots", with: known.authority)
+      let text = Self.kubeconfig(known.server, in: directory)
+      try File.replace("\(directory)/config", with: Array(text.utf8))
+      let status = try await skein("status", "--kubeconfig", "\(directory)/config", expecting: 1)
+      #expect(status.standardOutput.contains("skein install"), "\(status)")
+      try File.remove("\(directory)/answer")
+      let refused = try await skein("status", "--kubeconfig", "\(directory)/config", expecting: 1)
+      #expect(refused.standardError.contains("program cat: it exited with 1"), "\(refused)")
+    }
+
+    /// One whose user is who `cat` says.
+    private static func kubeconfig(_ server: String, in directory: String) -> String {
+      """
+      current-context: here
+      contexts:
+      - {name: here, context: {cluster: here, user: person}}
+      clusters:
+      - {name: here, cluster: {server: "\(server)", certificate-authority: roots}}
+      users:
+      - name: person
+        user:
+          exec:
+            apiVersion: client.authentication.k8s.io/v1
+            command: cat
+            args: ["\(directory)/answer"]
+      """
+    }
+
+    private func remove(_ directory: String) {
+      do {
+        try FileManager.default.removeItem(atPath: directory)
+      } catch {
+        Issue.record("\(error)")
+      }
+    }
+
+    @Test func `has its mesh in a namespace of another name`() async throws {
+      let place = "mesh-elsewhere"
+      let installed = try await skein(
+        "install", "--namespace", place, "--image", Installation.image, "--profile", "minimal")
+      #expect(installed.standardOutput.hasPrefix("mesh in \(place): healthy"), "\(installed)")
+      let status = try await skein("status", "-n", place, "-o", "json")
+      #expect(try JSON(parsing: status.standardOutput)["nodes"].array.count == 2)
+      let removed = try await skein("uninstall", "--yes", "-n", place)
+      #expect(removed.standardOutput.contains("nothing is left"), "\(removed)")
     }
 
     private func install() async throws {

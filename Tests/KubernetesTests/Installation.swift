@@ -119,21 +119,26 @@ struct Installation: Sendable {
   }
 
   func release(_ namespace: String) async throws {
+    try await beginRelease(namespace)
+    try await wait(for: namespace, toBe: "notEnrolled")
+  }
+
+  /// Takes the label away, and waits for nothing.
+  func beginRelease(_ namespace: String) async throws {
     try await kubectl("label", "namespace", namespace, "istio.io/dataplane-mode-")
-    for node in Self.nodes {
-      try await eventually("no pod of \(namespace) is captured on \(node)") {
-        let states = try await states(of: namespace, on: node)
-        return !states.isEmpty && states.allSatisfy { $0 == "notEnrolled" }
-      }
-    }
   }
 
   func waitUntilEnrolled(_ namespace: String) async throws {
+    try await wait(for: namespace, toBe: "enrolled")
+  }
+
+  /// Waits until all its pods are in one of these states, and some are in the first.
+  func wait(for namespace: String, toBe first: String, or others: String...) async throws {
     for node in Self.nodes {
-      try await eventually("the pods of \(namespace) are enrolled on \(node)", within: .seconds(60))
+      try await eventually("the pods of \(namespace) on \(node) are \(first)", within: .seconds(60))
       {
         let states = try await states(of: namespace, on: node)
-        return !states.isEmpty && states.allSatisfy { $0 == "enrolled" }
+        return states.contains(first) && Set(states).isSubset(of: [first] + others)
       }
     }
   }

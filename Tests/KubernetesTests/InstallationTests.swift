@@ -138,6 +138,38 @@ struct `A cluster` {
       try await load.expectAllGood()
     }
 
+    @Test
+    func `enrols and releases a namespace under load, and neither request nor connection fails`()
+      async throws
+    {
+      try await installation.release("shop")
+      let client = try await installation.client(on: "n1")
+      let echo = try await installation.address(of: "echo", on: "n2")
+      let plain = HeldConnections(installation: installation, pod: client, number: 10)
+      let sealed = HeldConnections(installation: installation, pod: client, number: 5)
+      try await plain.open(to: echo, port: 9000)
+      let load = try await installation.load(in: client)
+      try await load.waitForAnswers(30)
+      try await installation.enrol("shop")
+      try await load.waitForAnswers(50)
+      try await plain.expectAlive()
+      try await sealed.open(to: echo, port: 9000)
+      try await installation.beginRelease("shop")
+      try await installation.wait(for: "shop", toBe: "draining", or: "notEnrolled")
+      try await load.waitForAnswers(50)
+      try await plain.expectAlive()
+      try await sealed.expectAlive()
+      // Taken back while it drains, then released once nothing of the mesh lives.
+      try await installation.enrol("shop")
+      try await load.waitForAnswers(50)
+      try await plain.expectAlive()
+      try await sealed.expectAlive()
+      try await sealed.close()
+      try await installation.release("shop")
+      try await load.waitForAnswers(50)
+      try await load.expectAllGood()
+    }
+
     @Test func `releases the pods of a namespace whose label is taken away`()
       async throws
     {

@@ -9,8 +9,21 @@ extension ClusterConfiguration {
   public static func kubeconfig(
     _ path: String, context: String? = nil
   ) throws(KubernetesError) -> ClusterConfiguration {
-    let bytes = try readFile(path, atMost: Limit.configurationBytes)
-    return try Kubeconfig(path: path, bytes: bytes).configuration(of: context)
+    try Kubeconfig(path).configuration(of: context).configuration
+  }
+
+  /// The same for a person's command, which asks the context's program for credentials if there is
+  /// one, and waits for it.
+  public static func kubeconfig(
+    _ path: String, context: String? = nil, askingProgramsIn environment: [String: String]
+  ) throws(KubernetesError) -> ClusterConfiguration {
+    var file = try Kubeconfig(path)
+    file.mayAskPrograms = true
+    var (configuration, program) = try file.configuration(of: context)
+    if let program {
+      configuration.credentials = try program.run(for: configuration, environment: environment)
+    }
+    return configuration
   }
 }
 
@@ -18,9 +31,11 @@ extension ClusterConfiguration {
 private struct Kubeconfig {
   let path: String
   let root: Node.Mapping
+  var mayAskPrograms = false
 
-  init(path: String, bytes: [UInt8]) throws(KubernetesError) {
+  init(_ path: String) throws(KubernetesError) {
     self.path = path
+    let bytes = try readFile(path, atMost: Limit.configurationBytes)
     let node: Node?
     do {
       node = try compose(yaml: String(decoding: bytes, as: UTF8.self))
@@ -33,7 +48,9 @@ private struct Kubeconfig {
     root = mapping
   }
 
-  func configuration(of context: String?) throws(KubernetesError) -> ClusterConfiguration {
+  func configuration(
+    of context: String?
+  ) throws(KubernetesError) -> (configuration: ClusterConfiguration, CredentialProgram?) {
     let name = context ?? root["current-context"]?.string
     let current = try required(name, "current-context")
     let (context, contextPath) = try named(current, in: "contexts", holding: "context")
@@ -57,17 +74,79 @@ private struct Kubeconfig {
       )
     }
     let hasText = cluster["certificate-authority-data"] != nil
-    return ClusterConfiguration(
+    let program = try program(user, userPath)
+    let configuration = ClusterConfiguration(
       server: server.hasSuffix("/") ? String(server.dropLast()) : server, authority: authority,
       authorityFile: hasText ? nil : cluster["certificate-authority"]?.string.map(beside),
-      credentials: try credentials(user, userPath), namespace: context["namespace"]?.string ?? "")
+      credentials: program == nil ? try credentials(user, userPath) : .none,
+      namespace: context["namespace"]?.string ?? "")
+    return (configuration, program)
+  }
+
+  /// The program that says who the user is, where there is one and nothing else does.
+  private func program(
+    _ user: Node.Mapping, _ place: String
+  ) throws(KubernetesError) -> CredentialProgram? {
+    guard let exec = user["exec"]?.mapping else { return nil }
+    guard mayAskPrograms else {
+      throw wrong(
+        "\(place).exec",
+        "a program that gives credentials fits a person's command, not a process that serves a mesh; "
+          + "give a token, a tokenFile, or a client certificate")
+    }
+    let place = "\(place).exec"
+    let version = try required(exec["apiVersion"]?.string, "\(place).apiVersion")
+    guard CredentialProgram.versions.contains(version) else {
+      throw wrong(
+        "\(place).apiVersion",
+        "expected \(CredentialProgram.versions.joined(separator: " or ")), found \(version)")
+    }
+    guard exec["interactiveMode"]?.string != "Always" else {
+      throw wrong(
+        "\(place).interactiveMode",
+        "a program that asks at the terminal is not supported; give a token or a client certificate"
+      )
+    }
+    let command = try required(exec["command"]?.string, "\(place).command")
+    return CredentialProgram(
+      command: command.contains("/") ? beside(command) : command,
+      arguments: try texts(exec["args"], "\(place).args"),
+      environment: try variables(exec["env"], "\(place).env"), version: version,
+      knowsCluster: exec["provideClusterInfo"]?.bool == true,
+      installHint: exec["installHint"]?.string ?? "")
+  }
+
+  private func texts(_ node: Node?, _ place: String) throws(KubernetesError) -> [String] {
+    guard let node, node.null == nil else { return [] }
+    guard let items = node.sequence else { throw wrong(place, "expected a list") }
+    var texts: [String] = []
+    for (index, item) in items.enumerated() {
+      guard let text = item.string else { throw wrong("\(place)[\(index)]", "expected a text") }
+      texts.append(text)
+    }
+    return texts
+  }
+
+  private func variables(_ node: Node?, _ place: String) throws(KubernetesError) -> [String: String]
+  {
+    guard let node, node.null == nil else { return [:] }
+    guard let items = node.sequence else { throw wrong(place, "expected a list") }
+    var variables: [String: String] = [:]
+    for (index, item) in items.enumerated() {
+      let name = try required(item.mapping?["name"]?.string, "\(place)[\(index)].name")
+      guard let value = item.mapping?["value"]?.string else {
+        throw wrong("\(place)[\(index)].value", "expected a text")
+      }
+      variables[name] = value
+    }
+    return variables
   }
 
   private func credentials(
     _ user: Node.Mapping, _ place: String
   ) throws(KubernetesError) -> ClusterConfiguration.Credentials {
     try refuse(
-      user, place, ["exec", "auth-provider", "username", "password", "as", "as-uid", "as-groups"],
+      user, place, ["auth-provider", "username", "password", "as", "as-uid", "as-groups"],
       "not supported; give a token, a tokenFile, or a client certificate")
     if let file = user["tokenFile"]?.string { return .tokenFile(beside(file)) }
     if let token = user["token"]?.string { return .token(token) }

@@ -227,8 +227,8 @@ public struct Reflector: Sendable {
       switch error {
       case .tooLarge, .malformed: true
       case .status(let status): status.isExpired || status.code == 400
-      case .notInCluster, .unreadable, .configuration, .unusableAuthority,
-        .unusableClientCertificate, .unreachable, .timedOut, .cancelled:
+      case .notInCluster, .unreadable, .configuration, .credentialProgram,
+        .unusableAuthority, .unusableClientCertificate, .unreachable, .timedOut, .cancelled:
         false
       }
     if isLost || watchFailures >= Limit.watchFailures {

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+public import MeshModel
 
 /// How a process ended.
 public enum ProcessOutcome: Hashable, Sendable {
@@ -60,6 +61,12 @@ public struct ProcessHandle: ~Copyable, Sendable {
     while true {
       if let status = try wait(doesWait: 1) { return status }
     }
+  }
+
+  /// Waits for a child to end; throws ETIMEDOUT when it has not by then.
+  public borrowing func wait(until deadline: Instant) throws(LinuxError) -> ProcessOutcome {
+    try waitUntilReadable(descriptor.number, "\(processID)", until: deadline)
+    return try wait()
   }
 
   private borrowing func wait(doesWait: CInt) throws(LinuxError) -> ProcessOutcome? {

@@ -36,7 +36,8 @@ struct ClusterOptions: ParsableArguments {
     let environment = ProcessInfo.processInfo.environment
     let place = KubeconfigPlace.found(flag: kubeconfig, environment, exists: File.exists)
     switch place {
-    case .file(let path): return try .kubeconfig(path, context: context)
+    case .file(let path):
+      return try .kubeconfig(path, context: context, askingProgramsIn: environment)
     case .ownPod: return try .inCluster(environment: environment)
     }
   }
