@@ -139,7 +139,7 @@ struct `A cluster` {
     }
 
     @Test
-    func `enrols and releases a namespace under load, and neither request nor connection fails`()
+    func `enrols and releases a namespace under load without a failed connection`()
       async throws
     {
       try await installation.release("shop")
