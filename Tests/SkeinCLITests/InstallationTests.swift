@@ -10,8 +10,10 @@ import TestSupport
 
 private let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
 
-private func settings(_ profile: Profile = .default) -> InstallationSettings {
-  InstallationSettings(profile: profile, image: "registry.example/skein:1")
+private func settings(_ profile: Profile? = nil) -> InstallationSettings {
+  var choices = InstallationChoices()
+  choices.profile = profile
+  return InstallationSettings(image: "registry.example/skein:1", choices: choices)
 }
 
 private func text(_ plan: InstallationPlan) -> String {
@@ -68,11 +70,11 @@ private func read(_ text: String) throws -> [String] {
   @Test func `takes what differs between clusters`() throws {
     var settings = settings()
     settings.namespace = "mesh"
-    settings.replicas = 3
-    settings.trustDomain = "example.org"
-    settings.cniNetworks = "/var/lib/k3s/net.d"
-    settings.cniPlugins = "/var/lib/k3s/bin"
-    settings.probeProcess = "k3s-agent"
+    settings.choices.replicas = 3
+    settings.choices.trustDomain = "example.org"
+    settings.choices.cniConfDir = "/var/lib/k3s/net.d"
+    settings.choices.cniBinDir = "/var/lib/k3s/bin"
+    settings.choices.probeProcess = "k3s-agent"
     let text = text(InstallationPlan(settings))
     for part in [
       "replicas: 3\n", "\"--cni-conf-dir=/var/lib/k3s/net.d\"", "path: \"/var/lib/k3s/bin\"",
@@ -188,6 +190,38 @@ private let daemonSet = "/apis/apps/v1/namespaces/skein-system/daemonsets/node-a
     #expect(
       mesh.writes.last { $0.hasPrefix("PATCH \(daemonSet)") }?.contains("old/skein:1") == true)
     #expect(!mesh.has("/apis/policy/v1/namespaces/skein-system/poddisruptionbudgets/control-plane"))
+  }
+
+  @Test func `keeps what it was told before, but for what it is told now`() async throws {
+    let mesh = Self.cluster()
+    let told = #"{"cniBinDir":"/opt/k3s/bin","profile":"demo","trustDomain":"example.org"}"#
+    let annotations = { (text: String) -> ScriptedMesh.Fields in
+      [
+        "metadata": ["annotations": [InstallationChoices.annotation: text]],
+        "spec": ["template": ["spec": ["containers": [["image": "old/skein:1"]]]]],
+      ]
+    }
+    let applied = { mesh.writes.last { $0.hasPrefix("PATCH \(daemonSet)") } ?? "" }
+    mesh.put(daemonSet, annotations(told))
+    let next = try await mesh.skein("install", "--no-enroll-injection-label", "--wait=false")
+    #expect(applied().contains("--trust-domain=example.org"))
+    #expect(applied().contains("--cni-bin-dir=/opt/k3s/bin"))
+    #expect(!applied().contains("\"--enroll-injection-label\""))
+    #expect(
+      next.standardError.contains(
+        "as installed: --profile demo --trust-domain example.org --cni-bin-dir /opt/k3s/bin "
+          + "--no-enroll-injection-label; --reset forgets"), "\(next)")
+    let kept = try #require(applied().firstRange(of: InstallationChoices.annotation))
+    #expect(applied()[kept.upperBound...].contains(#"\"enrollInjectionLabel\":false"#))
+
+    mesh.put(daemonSet, annotations(told))
+    _ = try await mesh.skein("install", "--reset", "--profile", "minimal", "--wait=false")
+    #expect(!applied().contains("example.org") && applied().contains("old/skein:1"))
+
+    mesh.put(daemonSet, annotations("{"))
+    let before = mesh.writes.count
+    let refused = try await mesh.skein("install", "--wait=false", expecting: 1)
+    #expect(refused.standardError.contains("give --reset") && mesh.writes.count == before)
   }
 
   private let installationObjects = InstallationPlan.written(for: "x").count

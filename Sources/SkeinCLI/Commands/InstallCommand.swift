@@ -13,7 +13,7 @@ struct InstallCommand: AsyncParsableCommand {
     discussion: """
       Applies the objects of manifests/, which are part of this program, and waits until every node's \
       agent is ready and the mesh is healthy. Run again, it changes what is different: another image \
-      is an upgrade, one node at a time.
+      is an upgrade, one node at a time. Options that are not given stay as they were.
 
       Profiles: default is manifests/ as they are, two replicas and the CNI plugin; minimal has one \
       replica and no CNI plugin; demo has one replica and enrols namespaces labelled \
@@ -25,11 +25,14 @@ struct InstallCommand: AsyncParsableCommand {
         \(Program.name) install --image registry.example/skein:0.1.0 --dry-run | kubectl apply -f -
       """)
 
-  @Option(help: "minimal, default or demo.")
-  var profile = Profile.default
+  @Option(help: "minimal, default or demo. (default: the one that is installed, or default)")
+  var profile: Profile?
 
   @Option(help: "The image of the programs. (default: the one that is installed)")
   var image: String?
+
+  @Flag(help: "Forget the options of earlier runs; the image stays.")
+  var reset = false
 
   @Flag(help: "Print the objects as YAML; ask and change nothing.")
   var dryRun = false
@@ -37,7 +40,7 @@ struct InstallCommand: AsyncParsableCommand {
   @Option(help: "Whether to wait until the mesh is healthy: true or false.")
   var wait = true
 
-  @OptionGroup(title: "What is set") var choices: InstallationChoices
+  @OptionGroup(title: "What is set") var options: InstallationOptions
   @OptionGroup var cluster: ClusterOptions
   @OptionGroup var format: OutputOptions
 
@@ -50,7 +53,8 @@ struct InstallCommand: AsyncParsableCommand {
   func run() async throws {
     try await reporting {
       if dryRun {
-        let plan = InstallationPlan(try settings(image: image))
+        let plan = InstallationPlan(
+          InstallationSettings(namespace: cluster.namespace, image: image ?? "", choices: choices))
         return print(plan.objects.map(\.yaml).joined(separator: "---\n"), terminator: "")
       }
       let status = try await cluster.withClient { client in
@@ -58,9 +62,8 @@ struct InstallCommand: AsyncParsableCommand {
           installation: Installation(client, cluster),
           deadline: MonotonicClock.now() + cluster.changeTime
         ) { StandardError.write($0) }
-        var image = image
-        if image == nil { image = try await installer.installedImage() }
-        try await installer.apply(InstallationPlan(try settings(image: image)))
+        let settings = try await installer.settings(image: image, choices, forgetting: reset)
+        try await installer.apply(InstallationPlan(settings))
         return wait ? try await installer.waitUntilHealthy() : nil
       }
       guard let status else { return }
@@ -71,23 +74,20 @@ struct InstallCommand: AsyncParsableCommand {
     }
   }
 
-  private func settings(image: String?) throws(InstallerError) -> InstallationSettings {
-    guard let image else { throw .noImage }
-    return InstallationSettings(
-      namespace: cluster.namespace, profile: profile, image: image, replicas: choices.replicas,
-      enrolsInjectionLabel: choices.enrollInjectionLabel, trustDomain: choices.trustDomain,
-      cniNetworks: choices.cniConfDir, cniPlugins: choices.cniBinDir,
-      probeProcess: choices.probeProcess)
+  private var choices: InstallationChoices {
+    var choices = options.choices
+    choices.profile = profile
+    return choices
   }
 }
 
 /// What differs between clusters.
-struct InstallationChoices: ParsableArguments {
+struct InstallationOptions: ParsableArguments {
   @Option(help: "Replicas of the control plane. (default: the profile's)")
   var replicas: Int?
 
-  @Flag(help: "Enrol namespaces labelled istio-injection: enabled too.")
-  var enrollInjectionLabel = false
+  @Flag(inversion: .prefixedNo, help: "Enrol namespaces labelled istio-injection: enabled too.")
+  var enrollInjectionLabel: Bool?
 
   @Option(help: "The first part of every identity. (default: cluster.local)")
   var trustDomain: String?
@@ -100,6 +100,17 @@ struct InstallationChoices: ParsableArguments {
 
   @Option(help: "The process that probes pods on the nodes. (default: kubelet)")
   var probeProcess: String?
+
+  var choices: InstallationChoices {
+    var choices = InstallationChoices()
+    choices.replicas = replicas
+    choices.enrollInjectionLabel = enrollInjectionLabel
+    choices.trustDomain = trustDomain
+    choices.cniConfDir = cniConfDir
+    choices.cniBinDir = cniBinDir
+    choices.probeProcess = probeProcess
+    return choices
+  }
 
   func validate() throws {
     if let replicas, !(1...9).contains(replicas) {

@@ -3,29 +3,16 @@ import KubernetesClient
 import Manifests
 import MeshCompiler
 
-/// What an installation is for.
-enum Profile: String, CaseIterable, Sendable {
-  /// As few parts as can be: one replica, nothing chained into the nodes' networks.
-  case minimal
-  /// What `manifests/` holds: two replicas with a disruption budget, and the CNI plugin.
-  case `default`
-  /// For the guides that users follow: one replica, and namespaces labelled istio-injection count.
-  case demo
-}
-
 /// What is asked of an installation.
 struct InstallationSettings: Hashable, Sendable {
   var namespace = "skein-system"
-  var profile = Profile.default
   /// Where the nodes have the programs from.
   var image: String
-  /// Nil: what the profile has.
-  var replicas: Int?
-  var enrolsInjectionLabel = false
-  var trustDomain: String?
-  var cniNetworks: String?
-  var cniPlugins: String?
-  var probeProcess: String?
+  var choices = InstallationChoices()
+
+  var profile: Profile { choices.profile ?? .default }
+  fileprivate var replicas: Int { choices.replicas ?? (profile == .default ? 2 : 1) }
+  fileprivate var injects: Bool { choices.enrollInjectionLabel ?? (profile == .demo) }
 }
 
 /// The objects of an installation, in the order in which they are made.
@@ -36,15 +23,14 @@ struct InstallationPlan: Hashable, Sendable {
 
   init(_ settings: InstallationSettings) {
     let all = Self.written(for: settings.namespace)
-    let replicas = settings.replicas ?? (settings.profile == .default ? 2 : 1)
     // Of one replica a budget of one unavailable says nothing.
     let isUnwanted = { (object: ManifestValue) in
-      replicas == 1 && object["kind"]?.text == "PodDisruptionBudget"
+      settings.replicas == 1 && object["kind"]?.text == "PodDisruptionBudget"
     }
     unwanted = all.filter(isUnwanted)
     objects = all.filter { !isUnwanted($0) }.map { object in
       switch object["kind"]?.text {
-      case "Deployment": settings.controlPlane(object, replicas: replicas)
+      case "Deployment": settings.controlPlane(object)
       case "DaemonSet": settings.nodeAgent(object)
       default: object
       }
@@ -63,29 +49,27 @@ struct InstallationPlan: Hashable, Sendable {
 }
 
 extension InstallationSettings {
-  fileprivate func controlPlane(_ object: ManifestValue, replicas: Int) -> ManifestValue {
+  fileprivate func controlPlane(_ object: ManifestValue) -> ManifestValue {
     object.editing(["spec", "replicas"]) { _ in .whole(Int64(replicas)) }
       .editingContainers { container in
         container.with("image", .text(image))
-          .settingArgument("--trust-domain", to: trustDomain)
+          .settingArgument("--trust-domain", to: choices.trustDomain)
           .settingFlag("--enroll-injection-label", to: injects)
       }
   }
 
   fileprivate func nodeAgent(_ object: ManifestValue) -> ManifestValue {
-    let edited = object.editingContainers { container in
+    let edited = object.annotated(with: choices).editingContainers { container in
       let container = container.with("image", .text(image))
       guard container["name"]?.text == "node-agent" else { return container }
-      return container.settingArgument("--trust-domain", to: trustDomain)
-        .settingArgument("--probe-process", to: probeProcess)
+      return container.settingArgument("--trust-domain", to: choices.trustDomain)
+        .settingArgument("--probe-process", to: choices.probeProcess)
         .settingFlag("--enroll-injection-label", to: injects)
     }
     guard profile != .minimal else { return edited.withoutPlugin }
-    return edited.placing("cni-networks", at: cniNetworks, argument: "--cni-conf-dir")
-      .placing("cni-plugins", at: cniPlugins, argument: "--cni-bin-dir")
+    return edited.placing("cni-networks", at: choices.cniConfDir, argument: "--cni-conf-dir")
+      .placing("cni-plugins", at: choices.cniBinDir, argument: "--cni-bin-dir")
   }
-
-  private var injects: Bool { enrolsInjectionLabel || profile == .demo }
 }
 
 extension ManifestValue {
@@ -94,6 +78,14 @@ extension ManifestValue {
     guard let key = path.first else { return edit(self) }
     guard let inner = self[key] else { return self }
     return with(key, inner.editing(Array(path.dropFirst()), edit))
+  }
+
+  fileprivate func annotated(with choices: InstallationChoices) -> ManifestValue {
+    guard let text = choices.text else { return self }
+    return editing(["metadata"]) {
+      let others = $0["annotations"] ?? [:]
+      return $0.with("annotations", others.with(InstallationChoices.annotation, .text(text)))
+    }
   }
 
   fileprivate static var podSpec: [String] { ["spec", "template", "spec"] }

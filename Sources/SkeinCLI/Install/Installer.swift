@@ -53,11 +53,25 @@ struct Installer: Sendable {
     return status
   }
 
-  /// The image of the node agents that are there; nil when nothing is installed.
-  func installedImage() async throws(KubernetesError) -> String? {
+  /// What is asked for, and for the rest what the installation that is there was asked for.
+  ///
+  /// - forgetting: whether all but its image counts for nothing.
+  func settings(
+    image: String?, _ choices: InstallationChoices, forgetting: Bool
+  ) async throws -> InstallationSettings {
     let agents = try await client.object(
       .daemonSets, namespace: namespace, name: "node-agent")
-    return agents?["spec"]?["template"]?["spec"]?["containers"]?.items.first?["image"]?.text
+    let containers = agents?["spec"]?["template"]?["spec"]?["containers"]?.items
+    guard let image = image ?? containers?.first?["image"]?.text else {
+      throw InstallerError.noImage
+    }
+    let annotation = agents?["metadata"]?["annotations"]?[InstallationChoices.annotation]?.text
+    var all = choices
+    if let annotation, !forgetting {
+      all = choices.over(try InstallationChoices(annotation: annotation))
+    }
+    if all != choices { report("as installed: \(all); --reset forgets what is not given") }
+    return InstallationSettings(namespace: namespace, image: image, choices: all)
   }
 
   // MARK: Taking away
@@ -142,6 +156,7 @@ struct Installer: Sendable {
 enum InstallerError: Error, Equatable {
   case tooLate(missing: String)
   case noImage
+  case unreadableChoices(String)
   case nobodyToAsk
   case declined
 }
@@ -155,6 +170,9 @@ extension InstallerError: CustomStringConvertible {
     case .noImage:
       "give --image with the image that `make image` makes, where the nodes can pull it: nothing is "
         + "installed whose image could be kept"
+    case .unreadableChoices(let text):
+      "the annotation \(InstallationChoices.annotation) of the DaemonSet node-agent cannot be read: "
+        + "\(text); give --reset, and all options that the installation is to have"
     case .nobodyToAsk: "give --yes: nobody is here to be asked"
     case .declined: "nothing was changed"
     }
