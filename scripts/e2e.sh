@@ -11,17 +11,11 @@ scripts/kubernetes/build.sh
 archive=$(mktemp -d)
 trap 'scripts/kubernetes/down.sh; rm -rf "$archive"' EXIT
 
-# run FILTER: the tests of one cluster, which is up.
-run() {
-  swift test --explicit-target-dependency-import-check error --skip-build --disable-xctest \
-    --filter "$1"
-}
-
 # A server without nodes. No node controllers: its nodes have no kubelet, and nobody shall find them
 # dead.
 if [[ "A control plane of a cluster" =~ $filter ]]; then
   K8S_NODES=0 K8S_KCM_OFF=,-nodelifecycle,-podgc scripts/kubernetes/up.sh
-  run '^KubernetesTests\.`A control plane of a cluster`'
+  scripts/run-tests.sh --filter '^KubernetesTests\.`A control plane of a cluster`'
   scripts/kubernetes/down.sh
 fi
 
@@ -32,5 +26,5 @@ if [[ "A cluster" =~ $filter ]]; then
   scripts/image.sh "$SKEIN_IMAGE" "$archive/skein.tar" .build/debug/{node-agent,control-plane} \
     .build-static/release/{ztunnel,skein-cni}
   scripts/kubernetes/load-image.sh "$archive/skein.tar"
-  run '^KubernetesTests\.`A cluster`'
+  scripts/run-tests.sh --filter '^KubernetesTests\.`A cluster`'
 fi

@@ -21,8 +21,7 @@ total=0
 phase() {
   local name=$1 status=0 started=$SECONDS
   shift
-  swift test --explicit-target-dependency-import-check error --skip-build --disable-xctest "$@" \
-    >"$log" 2>&1 || status=$?
+  scripts/run-tests.sh "$@" >"$log" 2>&1 || status=$?
   if ((status != 0)); then
     grep -Ev '^(◇|✔) ' "$log"
     echo "$name failed; its failures again:"
@@ -44,7 +43,9 @@ if [[ -n "${1:-}" ]]; then
   phase "$1" --filter "$1"
 else
   # KubernetesTests need a cluster: scripts/e2e.sh makes one.
-  phase "unit tests" --skip=KubernetesTests "${alone[@]/#/--skip=}"
+  skips=()
+  for target in KubernetesTests "${alone[@]}"; do skips+=(--skip "$target"); done
+  phase "unit tests" "${skips[@]}"
   for target in "${alone[@]}"; do phase "$target" --filter "^$target\."; done
 fi
 if ((total == 0)); then
