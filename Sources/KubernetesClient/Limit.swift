@@ -58,8 +58,8 @@ public enum Limit {
   static let tokenAge = Duration.seconds(30)
   /// The same of the server's roots.
   static let authorityAge = Duration.seconds(30)
-  /// What a kubeconfig's program may answer, no more than a pipe holds, and how long it may take: it
-  /// may ask its user to log in with a browser.
+  /// Bytes of what a kubeconfig's program answers, and how long it may take: it may ask its user to log
+  /// in with a browser.
   static let credentialBytes = 64 << 10
   static let credentialTime = Duration.seconds(120)
 }

@@ -42,7 +42,7 @@ extension CredentialProgram {
   private static func output(
     _ path: String, _ arguments: [String], _ environment: [String], _ deadline: Instant
   ) throws(LinuxError) -> ([UInt8], ProcessOutcome) {
-    let pipe = try Pipe()
+    let pipe = try Pipe(blocks: true)
     var program = ChildProcess(
       path: path, arguments: arguments, environment: environment,
       standardOutput: pipe.writeEnd.number)

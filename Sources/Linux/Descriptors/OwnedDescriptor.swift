@@ -41,16 +41,18 @@ public final class SharedDescriptor: Sendable {
   public var number: CInt { descriptor.number }
 }
 
-/// A pair of pipe ends, closed with the value; both are non-blocking.
+/// A pair of pipe ends, closed with the value.
 public struct Pipe: ~Copyable, Sendable {
   public let readEnd: OwnedDescriptor
   public let writeEnd: OwnedDescriptor
 
-  public init() throws(LinuxError) {
+  /// - blocks: as a program expects of its standard output; else both ends are non-blocking.
+  public init(blocks: Bool = false) throws(LinuxError) {
+    let flags = blocks ? O_CLOEXEC : O_CLOEXEC | O_NONBLOCK
     var ends: [2 of CInt] = [-1, -1]
     var span = ends.mutableSpan
     _ = try unsafe span.withUnsafeMutableBufferPointer { buffer throws(LinuxError) in
-      try check("pipe2") { unsafe clinux_pipe2(buffer.baseAddress, O_CLOEXEC | O_NONBLOCK) }
+      try check("pipe2") { unsafe clinux_pipe2(buffer.baseAddress, flags) }
     }
     readEnd = OwnedDescriptor(adopting: ends[0])
     writeEnd = OwnedDescriptor(adopting: ends[1])
