@@ -212,6 +212,30 @@ extension `A node` {
       #expect(try await abs(mesh.deadline(of: "client", on: "a") - deadline) <= 2)
       #expect(try await mesh.endings(of: connections) == ["", "", "", ""])
     }
+
+    @Test func `and through its death while they end, with their deadline`() async throws {
+      let mesh = try Mesh.shared
+      try await mesh.releaseAll()
+      try await mesh.applyNamespace("shop", isEnrolled: true)
+      try await mesh.waitUntilEnrolled("client", "server")
+      let connections = try await mesh.holdBothWays(for: 30)
+      try await mesh.applyNamespace("shop", isEnrolled: false)
+      try await eventually("they are counted") {
+        try await mesh.living("client", on: "a") == "draining 4"
+      }
+      let deadline = try await mesh.deadline(of: "client", on: "a")
+      try await mesh.agent("a").signal(.kill)
+      _ = try await mesh.agent("a").finish()
+      let plain = try await mesh.holdBothWays(for: 20)
+      try await Task.sleep(for: .seconds(4))
+      try await mesh.startAgent("a")
+      try await eventually("they are counted again") {
+        try await mesh.living("client", on: "a") == "draining 4"
+      }
+      #expect(try await abs(mesh.deadline(of: "client", on: "a") - deadline) <= 2)
+      #expect(try await mesh.endings(of: connections + plain).allSatisfy { $0 == "" })
+      try await mesh.releaseAll()
+    }
   }
 }
 

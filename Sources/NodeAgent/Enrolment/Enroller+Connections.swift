@@ -72,14 +72,16 @@ extension Enroller {
   // MARK: On the way out
 
   /// Releases a pod; where it is so wanted, its connections end as what they are.
-  func letGo(_ uid: String) {
+  ///
+  /// - until: when the last of them is cut; nil for as long as its settings say.
+  func letGo(_ uid: String, until earlier: Instant? = nil) {
     guard let entry = entries[uid] else { return }
     if case .draining = entry.enrolment.state { return }
     guard settings(of: entry.pod).mode != .reset, !entry.isLeaving, entry.enrolment.mayDrain,
       let namespace = entry.namespace
     else { return handle(.release, of: uid) }
     let now = MonotonicClock.now()
-    let until = now + settings(of: entry.pod).deadline
+    let until = earlier ?? now + settings(of: entry.pod).deadline
     do throws(RedirectError) {
       guard try redirection.drain(uid, namespace: namespace.namespace, until: until) else {
         logger.warning(
@@ -95,6 +97,28 @@ extension Enroller {
     entries[uid]?.living = LivingConnections(.draining, count: 0, until: until, at: now)
     dns.suspended.insert(uid)
     handle(.drain(until: until), of: uid)
+  }
+
+  /// Pods that an earlier node agent was letting go: they count as wanted until they are looked at, so
+  /// that their connections have somebody.
+  func drainingStill(_ placements: [PodPlacement], on node: String) -> [DesiredPod] {
+    guard !draining.isEmpty else { return [] }
+    let now = MonotonicClock.now()
+    let pods = placements.filter { placement in
+      guard let until = draining[placement.uid] else { return false }
+      return placement.node == node && !placement.enrolment.isEnrolled && until > now
+    }
+    let uids = Set(pods.map(\.uid))
+    draining = draining.filter { uids.contains($0.key) }
+    return pods.map(DesiredPod.init)
+  }
+
+  /// Lets such a pod go again, once ztunnel and the pod have been seen, or its time is over.
+  func drainAgain(_ uid: String) {
+    guard let until = draining[uid], let entry = entries[uid] else { return }
+    guard entry.enrolment.mayDrain || until <= MonotonicClock.now() else { return }
+    draining[uid] = nil
+    letGo(uid, until: until)
   }
 
   /// The pod is wanted again before it was let go; false when it has to be begun anew.

@@ -72,6 +72,8 @@ actor Enroller {
   private var servedBefore: [AgentProtocol.Pod] = []
   /// Pods whose redirection was found at the start and that no plan has named yet.
   private var adopted: [String: AdoptedPod] = [:]
+  /// Pods that an earlier node agent was letting go, and until when.
+  var draining: [String: Instant] = [:]
   var prober: Prober?
   var proberProblem: String?
   var proving = ProvingQueue()
@@ -92,7 +94,11 @@ actor Enroller {
     self.namespaceSource = namespaceSource
     self.addresses = addresses
     nodeNamespaceInode = try NetworkNamespace.current().inode()
-    for pod in try redirection.adopt() { adopted[pod.uid] = pod }
+    for pod in try redirection.adopt() {
+      adopted[pod.uid] = pod
+      let passage = try redirection.passage(of: pod.uid)
+      if passage.mode == .drain { draining[pod.uid] = passage.until }
+    }
     if let ztunnelCgroup {
       self.ztunnelCgroup = try letOut(ztunnelCgroup, through: redirection, logger)
     }
@@ -108,7 +114,8 @@ actor Enroller {
     bystanders = placements.filter {
       $0.node == node && !$0.enrolment.isEnrolled && !kept.contains($0.uid)
     }
-    let desired = desiredPods(of: placements, on: node) + departing
+    let desired =
+      desiredPods(of: placements, on: node) + departing + drainingStill(placements, on: node)
     let current = entries.compactMapValues { entry -> DesiredPod? in
       entry.isOnItsWayOut ? entry.successor : entry.pod
     }
@@ -255,6 +262,7 @@ actor Enroller {
     for uid in entries.keys.sorted() {
       lookForEnd(of: uid)
       followConnections(of: uid)
+      drainAgain(uid)
       handle(.tick, of: uid)
     }
   }

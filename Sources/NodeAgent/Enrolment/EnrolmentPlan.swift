@@ -60,8 +60,12 @@ func enrolmentPlan(
 
 /// The pods of `node` that the mesh takes care of.
 func desiredPods(of placements: [PodPlacement], on node: String) -> [DesiredPod] {
-  placements.filter { $0.node == node && $0.enrolment.isEnrolled }.map { placement in
-    DesiredPod(
+  placements.filter { $0.node == node && $0.enrolment.isEnrolled }.map(DesiredPod.init)
+}
+
+extension DesiredPod {
+  init(_ placement: PodPlacement) {
+    self.init(
       uid: placement.uid, workloadUID: placement.workloadUID, namespace: placement.namespace,
       name: placement.name, networkNamespace: placement.networkNamespace,
       addresses: placement.addresses, identity: placement.identity,
