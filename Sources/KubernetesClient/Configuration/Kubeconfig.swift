@@ -74,20 +74,20 @@ private struct Kubeconfig {
       )
     }
     let hasText = cluster["certificate-authority-data"] != nil
-    let program = try program(user, userPath)
+    let credentials = try credentials(user, userPath)
+    let program = credentials == .none ? try program(user, userPath) : nil
     let configuration = ClusterConfiguration(
       server: server.hasSuffix("/") ? String(server.dropLast()) : server, authority: authority,
       authorityFile: hasText ? nil : cluster["certificate-authority"]?.string.map(beside),
-      credentials: program == nil ? try credentials(user, userPath) : .none,
-      namespace: context["namespace"]?.string ?? "")
+      credentials: credentials, namespace: context["namespace"]?.string ?? "")
     return (configuration, program)
   }
 
-  /// The program that says who the user is, where there is one and nothing else does.
+  /// The program that says who the user is, where nothing else does.
   private func program(
     _ user: Node.Mapping, _ place: String
   ) throws(KubernetesError) -> CredentialProgram? {
-    guard let exec = user["exec"]?.mapping else { return nil }
+    guard let node = user["exec"], node.null == nil else { return nil }
     guard mayAskPrograms else {
       throw wrong(
         "\(place).exec",
@@ -95,6 +95,7 @@ private struct Kubeconfig {
           + "give a token, a tokenFile, or a client certificate")
     }
     let place = "\(place).exec"
+    guard let exec = node.mapping else { throw wrong(place, "expected a mapping") }
     let version = try required(exec["apiVersion"]?.string, "\(place).apiVersion")
     guard CredentialProgram.versions.contains(version) else {
       throw wrong(

@@ -14,7 +14,7 @@ private struct Fixture {
   var environment = ["PATH": "/nowhere:/usr/bin:/bin", "FROM": "ours", "KEPT": "yes"]
 
   func configuration(
-    exec: String, script: String = "", name: String = "program"
+    exec: String, others: String = "", script: String = "", name: String = "program"
   ) throws -> ClusterConfiguration {
     try File.replace(
       "\(directory)/\(name)", with: Array("#!/bin/sh\n\(script)\n".utf8), mode: 0o755)
@@ -25,15 +25,17 @@ private struct Fixture {
       clusters:
       - {name: c, cluster: {server: "https://k:6443", certificate-authority-data: cm9vdHM=}}
       users:
-      - {name: u, user: {exec: {\(exec)}}}
+      - {name: u, user: {exec: {\(exec)}, \(others)}}
       """
     try File.replace("\(directory)/config", with: Array(text.utf8))
     return try .kubeconfig("\(directory)/config", askingProgramsIn: environment)
   }
 
   /// Why there are no credentials.
-  func refusal(exec: String, script: String = "") -> KubernetesError? {
-    #expect(throws: KubernetesError.self) { try configuration(exec: exec, script: script) }
+  func refusal(of row: `A program of a kubeconfig`.Row) -> KubernetesError? {
+    #expect(throws: KubernetesError.self) {
+      try configuration(exec: row.exec, others: row.others, script: row.script)
+    }
   }
 }
 
@@ -52,6 +54,14 @@ private let usual = "apiVersion: \(version), command: ./program"
         script: answer(
           #""token":"secret","expirationTimestamp":"2030-01-01T00:00:00Z""#, of: version))
       #expect(found.credentials == .token("secret") && found.server == "https://k:6443")
+    }
+  }
+
+  @Test func `but is not asked where the file itself says who`() async throws {
+    try await withDirectory { directory in
+      let found = try Fixture(directory: directory).configuration(
+        exec: usual, others: "token: own", script: "touch \(directory)/asked; exit 1")
+      #expect(found.credentials == .token("own") && !File.exists("\(directory)/asked"))
     }
   }
 
@@ -90,6 +100,7 @@ private let usual = "apiVersion: \(version), command: ./program"
   struct Row: Sendable {
     var script: String
     var exec = usual
+    var others = ""
     var words: String
   }
 
@@ -113,12 +124,13 @@ private let usual = "apiVersion: \(version), command: ./program"
       words: "found client.authentication.k8s.io/v1alpha1"),
     Row(script: "", exec: "\(usual), interactiveMode: Always", words: "exec.interactiveMode"),
     Row(script: "", exec: "apiVersion: \(version)", words: "exec.command: expected a value"),
+    Row(script: "", others: "as: somebody", words: "users[0].user.as"),
     Row(script: "", exec: "\(usual), args: x", words: "exec.args: expected a list"),
     Row(script: "", exec: "\(usual), env: [{name: A}]", words: "exec.env[0].value"),
   ])
   func `that says nobody is told of by its name and what it did`(row: Row) async throws {
     try await withDirectory { directory in
-      let refusal = Fixture(directory: directory).refusal(exec: row.exec, script: row.script)
+      let refusal = Fixture(directory: directory).refusal(of: row)
       #expect(refusal?.description.contains(row.words) == true, "\(String(describing: refusal))")
     }
   }
