@@ -103,10 +103,13 @@ extension Enroller {
   /// that their connections have somebody.
   func drainingStill(_ placements: [PodPlacement], on node: String) -> [DesiredPod] {
     guard !draining.isEmpty else { return [] }
+    // What else takes a pod out of the mesh leaves nothing to drain.
+    let byLabel: [Enrolment.Reason] = [.notLabelled, .optedOut, .noInjection]
     let now = MonotonicClock.now()
     let pods = placements.filter { placement in
       guard let until = draining[placement.uid] else { return false }
-      return placement.node == node && !placement.enrolment.isEnrolled && until > now
+      return placement.node == node && until > now
+        && byLabel.contains { placement.enrolment == .notEnrolled($0) }
     }
     let uids = Set(pods.map(\.uid))
     draining = draining.filter { uids.contains($0.key) }
