@@ -50,7 +50,7 @@ bench-control: bpf ## the control plane: push latency and memory as the mesh gro
 fuzz:    ## every parser under libFuzzer; SECONDS_EACH=60
 	@Fuzz/run.sh all $(or $(SECONDS_EACH),60)
 race: bpf ## ztunnel and its tests under ThreadSanitizer
-	swift test $(SWIFT_FLAGS) --sanitize=thread --scratch-path .build-race --filter '^(ZTunnel|Linux)Tests'
+	TSAN_OPTIONS=suppressions=$(abspath Tests/race.supp) swift test $(SWIFT_FLAGS) --sanitize=thread --scratch-path .build-race --filter '^(ZTunnel|Linux)Tests'
 memory: bpf ## ztunnel and its tests under AddressSanitizer
 	swift test $(SWIFT_FLAGS) --sanitize=address --scratch-path .build-memory --filter '^(ZTunnel|TLS)Tests'
 clean:   ## remove what was built
