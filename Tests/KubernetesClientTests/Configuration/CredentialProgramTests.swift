@@ -45,7 +45,9 @@ private func answer(_ status: String, of version: String = version) -> String {
 
 private let usual = "apiVersion: \(version), command: ./program"
 
-@Suite struct `A program of a kubeconfig` {
+/// One after the other: a script that is written while another program is started is open in that one
+/// for a moment too, and cannot be run until then (ETXTBSY).
+@Suite(.serialized) struct `A program of a kubeconfig` {
   @Test(arguments: CredentialProgram.versions)
   func `gives a token`(version: String) async throws {
     try await withDirectory { directory in
