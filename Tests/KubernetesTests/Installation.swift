@@ -83,11 +83,13 @@ struct Installation: Sendable {
   }
 
   /// As its user would: everything of the manifests is deleted.
+  ///
+  /// The namespace's controller looks again only after half of the pods' grace, and again.
   func uninstall() async throws {
     let file = try Self.write(try await manifests())
     defer { Self.remove(file) }
     try await kubectl(
-      "delete", "-f", file, "--ignore-not-found", "--wait", "--timeout=170s", within: .seconds(180))
+      "delete", "-f", file, "--ignore-not-found", "--wait", "--timeout=290s", within: .seconds(300))
   }
 
   /// The pod of the node agent on a node.
